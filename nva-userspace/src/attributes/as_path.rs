@@ -1,0 +1,168 @@
+//! AS paths (RFC 4271 §4.3 b, RFC 5065 for the confederation segments).
+
+use std::fmt;
+
+use crate::net::Asn;
+
+/// AS_PATH: segments, the nearest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct AsPath {
+    /// The segments; none of them is empty.
+    pub segments: Vec<Segment>,
+}
+
+/// One segment of an AS path.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Segment {
+    /// What the numbers mean.
+    pub kind: SegmentKind,
+    /// The AS numbers: at least 1, at most 255.
+    pub asns: Vec<Asn>,
+}
+
+/// The kinds of segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SegmentKind {
+    /// AS_SET: unordered, from aggregation.
+    Set,
+    /// AS_SEQUENCE: ordered, the nearest AS first.
+    Sequence,
+    /// AS_CONFED_SEQUENCE (RFC 5065).
+    ConfedSequence,
+    /// AS_CONFED_SET (RFC 5065).
+    ConfedSet,
+}
+
+impl AsPath {
+    /// The most AS numbers that one segment can carry: its count is one octet.
+    pub const MAX_SEGMENT: usize = 255;
+
+    /// A path of one AS_SEQUENCE (of more where it does not fit into one).
+    pub fn sequence(asns: impl IntoIterator<Item = Asn>) -> AsPath {
+        let asns: Vec<Asn> = asns.into_iter().collect();
+        let segments = asns
+            .chunks(AsPath::MAX_SEGMENT)
+            .map(|chunk| Segment { kind: SegmentKind::Sequence, asns: chunk.to_vec() })
+            .collect();
+        AsPath { segments }
+    }
+
+    /// The length as the decision process counts it: an AS_SET counts 1 (RFC 4271 §9.1.2.2 a), confederation
+    /// segments 0 (RFC 5065 §5.3).
+    pub fn hop_count(&self) -> usize {
+        self.segments
+            .iter()
+            .map(|segment| match segment.kind {
+                SegmentKind::Sequence => segment.asns.len(),
+                SegmentKind::Set => 1,
+                SegmentKind::ConfedSequence | SegmentKind::ConfedSet => 0,
+            })
+            .sum()
+    }
+
+    /// Every AS number in the path, in order, sets included.
+    pub fn asns(&self) -> impl Iterator<Item = Asn> + '_ {
+        self.segments.iter().flat_map(|segment| segment.asns.iter().copied())
+    }
+
+    /// Whether the number stands anywhere in the path: the loop check of RFC 4271 §9.1.2.
+    pub fn contains(&self, asn: Asn) -> bool {
+        self.asns().any(|other| other == asn)
+    }
+
+    /// The AS that the route was learned from: the first of a leading AS_SEQUENCE, confederation segments skipped.
+    pub fn neighbour_as(&self) -> Option<Asn> {
+        let outside = |segment: &&Segment| matches!(segment.kind, SegmentKind::Sequence | SegmentKind::Set);
+        match self.segments.iter().find(outside) {
+            Some(Segment { kind: SegmentKind::Sequence, asns }) => asns.first().copied(),
+            Some(_) | None => None,
+        }
+    }
+
+    /// The AS that originated the route: the last of a closing AS_SEQUENCE.
+    pub fn origin_as(&self) -> Option<Asn> {
+        match self.segments.last() {
+            Some(Segment { kind: SegmentKind::Sequence, asns }) => asns.last().copied(),
+            Some(_) | None => None,
+        }
+    }
+
+    /// Puts `asn` in front `count` times (RFC 4271 §5.1.2 b): into the leading AS_SEQUENCE while it has room, else
+    /// into a new one.
+    pub fn prepend(&mut self, asn: Asn, count: usize) {
+        for _ in 0..count {
+            match self.segments.first_mut() {
+                Some(first) if first.kind == SegmentKind::Sequence && first.asns.len() < AsPath::MAX_SEGMENT => {
+                    first.asns.insert(0, asn);
+                }
+                Some(_) | None => {
+                    self.segments.insert(0, Segment { kind: SegmentKind::Sequence, asns: vec![asn] });
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Display for AsPath {
+    /// As Cisco and FRR print it, which is also the text that AS-path expressions match: sequences separated by
+    /// spaces, `{1,2}` for a set, `(1 2)` and `[1,2]` for the confederation kinds.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, segment) in self.segments.iter().enumerate() {
+            if index > 0 {
+                f.write_str(" ")?;
+            }
+            let (open, separator, close) = match segment.kind {
+                SegmentKind::Sequence => ("", " ", ""),
+                SegmentKind::Set => ("{", ",", "}"),
+                SegmentKind::ConfedSequence => ("(", " ", ")"),
+                SegmentKind::ConfedSet => ("[", ",", "]"),
+            };
+            f.write_str(open)?;
+            for (index, asn) in segment.asns.iter().enumerate() {
+                if index > 0 {
+                    f.write_str(separator)?;
+                }
+                write!(f, "{asn}")?;
+            }
+            f.write_str(close)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn segment(kind: SegmentKind, asns: &[u32]) -> Segment {
+        Segment { kind, asns: asns.iter().copied().map(Asn).collect() }
+    }
+
+    #[test]
+    fn prints_as_operators_read_it() {
+        let path = AsPath {
+            segments: vec![
+                segment(SegmentKind::ConfedSequence, &[64512, 64513]),
+                segment(SegmentKind::Sequence, &[65000, 65100]),
+                segment(SegmentKind::Set, &[1, 2]),
+            ],
+        };
+        assert_eq!(path.to_string(), "(64512 64513) 65000 65100 {1,2}");
+        assert_eq!(path.hop_count(), 3);
+        assert_eq!(path.neighbour_as(), Some(Asn(65000)));
+        assert_eq!(path.origin_as(), None);
+    }
+
+    #[test]
+    fn prepending_opens_a_segment_when_the_first_is_full_or_a_set() {
+        let mut path = AsPath::sequence((0..255).map(Asn));
+        path.prepend(Asn(7), 2);
+        assert_eq!(path.segments.len(), 2);
+        assert_eq!(path.segments[0], segment(SegmentKind::Sequence, &[7, 7]));
+
+        let mut path = AsPath { segments: vec![segment(SegmentKind::Set, &[1])] };
+        path.prepend(Asn(7), 1);
+        assert_eq!(path.to_string(), "7 {1}");
+        assert_eq!(path.hop_count(), 2);
+    }
+}

@@ -1,0 +1,133 @@
+//! The things a kernel tells, as values.
+
+use std::net::IpAddr;
+
+use crate::net::Prefix;
+
+/// A network interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// The kernel's index.
+    pub index: u32,
+    /// Its name.
+    pub name: String,
+    /// Its Ethernet address; `None` where it has none (loopback counts as none).
+    pub mac: Option<[u8; 6]>,
+    /// The largest IP packet that it carries, in octets.
+    pub mtu: u32,
+    /// Administratively up and with carrier.
+    pub up: bool,
+    /// It is a loopback interface.
+    pub loopback: bool,
+}
+
+/// An address of an interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Address {
+    /// The interface's index.
+    pub link: u32,
+    /// The address itself.
+    pub address: IpAddr,
+    /// The length of its subnet prefix in bits.
+    pub prefix_len: u8,
+    /// The peer's address of a point-to-point interface: then the subnet prefix is that of the peer.
+    pub peer: Option<IpAddr>,
+}
+
+/// An entry of the neighbour table (ARP, ND).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Neighbour {
+    /// The interface's index.
+    pub link: u32,
+    /// The neighbour's address.
+    pub address: IpAddr,
+    /// Its Ethernet address, while the entry is valid (not incomplete, not failed).
+    pub mac: Option<[u8; 6]>,
+    /// The kernel itself considers it in need of confirmation (stale, delay, probe).
+    pub stale: bool,
+}
+
+/// What the kernel does with packets for a prefix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RouteKind {
+    /// Forwards them.
+    Unicast,
+    /// Delivers them here.
+    Local,
+    /// Delivers and sends them as broadcast.
+    Broadcast,
+    /// Multicast routing.
+    Multicast,
+    /// Drops them silently.
+    Blackhole,
+    /// Drops them and sends ICMP unreachable.
+    Unreachable,
+    /// Drops them and sends ICMP administratively prohibited.
+    Prohibit,
+    /// Goes on with the next routing rule (`throw`), or is of a kind that we do not know.
+    Other,
+}
+
+/// One way out of a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Hop {
+    /// The router; `None` where the destination is on the link itself.
+    pub gateway: Option<IpAddr>,
+    /// The interface's index.
+    pub link: u32,
+    /// The share of flows relative to the other hops of the route, at least 1.
+    pub weight: u16,
+}
+
+/// A route in the kernel. The kernel tells routes apart by table, prefix and metric (and TOS, which we leave alone).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostRoute {
+    /// The routing table: 254 is main, 255 local.
+    pub table: u32,
+    /// The destination.
+    pub prefix: Prefix,
+    /// `RTA_PRIORITY`; the smallest of a prefix wins. 0 where none is given.
+    pub metric: u32,
+    /// Who installed it: `RTPROT_*`, 186 for BGP.
+    pub protocol: u8,
+    /// What it does.
+    pub kind: RouteKind,
+    /// The ways out, sorted; empty for the kinds that do not forward.
+    pub hops: Vec<Hop>,
+}
+
+/// Something about the machine's network changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HostEvent {
+    /// An interface appeared or changed.
+    LinkSet(Link),
+    /// An interface is gone; its addresses, neighbours and hops go with it.
+    LinkRemoved(u32),
+    /// An address appeared.
+    AddressAdded(Address),
+    /// An address is gone.
+    AddressRemoved(Address),
+    /// A neighbour entry appeared or changed.
+    NeighbourSet(Neighbour),
+    /// A neighbour entry is gone: interface index and address.
+    NeighbourRemoved(u32, IpAddr),
+    /// A route appeared or was replaced.
+    RouteSet(HostRoute),
+    /// A route is gone.
+    RouteRemoved(HostRoute),
+    /// Everything anew, at the start and after events were lost.
+    Resync(Box<Snapshot>),
+}
+
+/// The whole state of the machine's network at one time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The interfaces.
+    pub links: Vec<Link>,
+    /// The addresses.
+    pub addresses: Vec<Address>,
+    /// The neighbour entries.
+    pub neighbours: Vec<Neighbour>,
+    /// The routes of every table.
+    pub routes: Vec<HostRoute>,
+}

@@ -1,0 +1,5 @@
+//! The `nva` command.
+
+fn main() -> std::process::ExitCode {
+    nva::cli::main()
+}
