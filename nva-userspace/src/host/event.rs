@@ -79,7 +79,8 @@ pub struct Hop {
     pub weight: u16,
 }
 
-/// A route in the kernel. The kernel tells routes apart by table, prefix and metric (and TOS, which we leave alone).
+/// A route in the kernel. The kernel tells routes apart by table, prefix and metric (and TOS, which we leave alone);
+/// of several with the same, it uses the first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostRoute {
     /// The routing table: 254 is main, 255 local.
@@ -111,9 +112,13 @@ pub enum HostEvent {
     NeighbourSet(Neighbour),
     /// A neighbour entry is gone: interface index and address.
     NeighbourRemoved(u32, IpAddr),
-    /// A route appeared or was replaced.
+    /// A route appeared, in place of the first one of the same table, prefix and metric if there is one.
     RouteSet(HostRoute),
-    /// A route is gone.
+    /// A route appeared beside those of the same table, prefix and metric: two interfaces in one subnet, the link-local
+    /// prefix of every interface. IPv6 routes through gateways merge into one multipath route instead, and the event
+    /// has all of its hops.
+    RouteAdded(HostRoute),
+    /// A route is gone, or some hops of an IPv6 multipath route are.
     RouteRemoved(HostRoute),
     /// Everything anew, at the start and after events were lost.
     Resync(Box<Snapshot>),

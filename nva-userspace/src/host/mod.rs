@@ -3,6 +3,21 @@
 //!
 //! Next-hop tracking, the FIB, the XDP mirror and origination all read this; only [`crate::kernel`] writes it.
 
+mod delta;
 mod event;
+mod routes;
+mod state;
 
+#[cfg(test)]
+mod tests;
+
+pub use delta::HostDelta;
 pub use event::{Address, Hop, HostEvent, HostRoute, Link, Neighbour, RouteKind, Snapshot};
+pub use state::{HostState, Resolution};
+
+/// The kernel's main routing table.
+pub const TABLE_MAIN: u32 = 254;
+/// The kernel's table of its own addresses.
+pub const TABLE_LOCAL: u32 = 255;
+/// `RTPROT_BGP`: who installed a route, when it was a BGP daemon.
+pub const PROTOCOL_BGP: u8 = 186;

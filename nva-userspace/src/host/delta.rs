@@ -1,0 +1,37 @@
+//! What one event changed.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use super::Address;
+use crate::net::Prefix;
+
+/// The keys of what one event changed; their new state is in the [`HostState`](super::HostState). A resynchronisation
+/// reports what really differs, so it costs its readers nothing when nothing was lost.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HostDelta {
+    /// Interfaces that appeared, changed or went, by index.
+    pub links: BTreeSet<u32>,
+    /// Addresses that appeared or went.
+    pub addresses: BTreeSet<Address>,
+    /// Neighbour entries that appeared, changed or went.
+    pub neighbours: BTreeSet<(u32, IpAddr)>,
+    /// Prefixes that have other routes now, or whose routes became usable or unusable because a link came up or went
+    /// down.
+    pub routes: BTreeSet<Prefix>,
+}
+
+impl HostDelta {
+    /// Whether nothing changed.
+    pub fn is_empty(&self) -> bool {
+        self.links.is_empty() && self.addresses.is_empty() && self.neighbours.is_empty() && self.routes.is_empty()
+    }
+
+    /// Takes another delta's keys in, for readers that work in batches.
+    pub fn merge(&mut self, mut other: HostDelta) {
+        self.links.append(&mut other.links);
+        self.addresses.append(&mut other.addresses);
+        self.neighbours.append(&mut other.neighbours);
+        self.routes.append(&mut other.routes);
+    }
+}

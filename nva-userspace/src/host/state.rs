@@ -1,0 +1,263 @@
+//! The state, and the questions that one can ask it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use super::routes::RouteTable;
+use super::{
+    Address, Hop, HostDelta, HostEvent, HostRoute, Link, Neighbour, PROTOCOL_BGP, RouteKind, Snapshot, TABLE_LOCAL,
+    TABLE_MAIN,
+};
+use crate::net::Prefix;
+
+/// The machine's network as the events tell it.
+#[derive(Debug, Default)]
+pub struct HostState {
+    links: BTreeMap<u32, Link>,
+    addresses: BTreeMap<IpAddr, BTreeSet<Address>>,
+    neighbours: BTreeMap<(u32, IpAddr), Neighbour>,
+    routes: RouteTable,
+}
+
+/// The way to an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resolution {
+    /// The destination of the route that leads there.
+    pub prefix: Prefix,
+    /// The route's ways out over links that are up, sorted; never empty.
+    pub hops: Vec<Hop>,
+    /// The route's metric in the kernel.
+    pub metric: u32,
+    /// The address is on the link itself: no hop has a gateway.
+    pub connected: bool,
+}
+
+impl HostState {
+    /// Takes an event in and says what it changed.
+    pub fn apply(&mut self, event: HostEvent) -> HostDelta {
+        let mut delta = HostDelta::default();
+        match event {
+            HostEvent::LinkSet(link) => self.set_link(link, &mut delta),
+            HostEvent::LinkRemoved(index) => self.remove_link(index, &mut delta),
+            HostEvent::AddressAdded(address) => {
+                if self.addresses.entry(address.address).or_default().insert(address) {
+                    delta.addresses.insert(address);
+                }
+            }
+            HostEvent::AddressRemoved(address) => self.remove_address(address, &mut delta),
+            HostEvent::NeighbourSet(neighbour) => {
+                let key = (neighbour.link, neighbour.address);
+                if self.neighbours.insert(key, neighbour) != Some(neighbour) {
+                    delta.neighbours.insert(key);
+                }
+            }
+            HostEvent::NeighbourRemoved(link, address) => {
+                if self.neighbours.remove(&(link, address)).is_some() {
+                    delta.neighbours.insert((link, address));
+                }
+            }
+            HostEvent::RouteSet(route) => {
+                let prefix = route.prefix;
+                delta.routes.extend(self.routes.set(route).then_some(prefix));
+            }
+            HostEvent::RouteAdded(route) => {
+                let prefix = route.prefix;
+                delta.routes.extend(self.routes.add(route).then_some(prefix));
+            }
+            HostEvent::RouteRemoved(route) => {
+                delta.routes.extend(self.routes.remove(&route).then_some(route.prefix));
+            }
+            HostEvent::Resync(snapshot) => self.resync(*snapshot, &mut delta),
+        }
+        delta
+    }
+
+    /// The interface of this index.
+    pub fn link(&self, index: u32) -> Option<&Link> {
+        self.links.get(&index)
+    }
+
+    /// The interface of this name.
+    pub fn link_by_name(&self, name: &str) -> Option<&Link> {
+        self.links.values().find(|link| link.name == name)
+    }
+
+    /// Every interface, by index.
+    pub fn links(&self) -> impl Iterator<Item = &Link> {
+        self.links.values()
+    }
+
+    /// Whether the interface is there, administratively up and has a carrier.
+    pub fn is_up(&self, link: u32) -> bool {
+        self.links.get(&link).is_some_and(|link| link.up)
+    }
+
+    /// Every address of every interface, in order.
+    pub fn addresses(&self) -> impl Iterator<Item = &Address> {
+        self.addresses.values().flatten()
+    }
+
+    /// The addresses of one interface.
+    pub fn addresses_of(&self, link: u32) -> impl Iterator<Item = &Address> {
+        self.addresses().filter(move |address| address.link == link)
+    }
+
+    /// Whether an interface has this address.
+    pub fn is_own_address(&self, address: IpAddr) -> bool {
+        self.addresses.contains_key(&address)
+    }
+
+    /// The interface in whose subnet the address lies (the longest, if there are several): one that is up, and not a
+    /// loopback.
+    pub fn connected_link(&self, address: IpAddr) -> Option<u32> {
+        let on_subnet = |own: &&Address| subnet(own).is_some_and(|subnet| subnet.contains(address));
+        let usable = |own: &&Address| self.links.get(&own.link).is_some_and(|link| link.up && !link.loopback);
+        let nearest = self.addresses().filter(on_subnet).filter(usable).max_by_key(|own| own.prefix_len);
+        nearest.map(|own| own.link)
+    }
+
+    /// The entry of the neighbour table.
+    pub fn neighbour(&self, link: u32, address: IpAddr) -> Option<&Neighbour> {
+        self.neighbours.get(&(link, address))
+    }
+
+    /// The whole neighbour table, by interface and address.
+    pub fn neighbours(&self) -> impl Iterator<Item = &Neighbour> {
+        self.neighbours.values()
+    }
+
+    /// Every route of every table, by prefix.
+    pub fn routes(&self) -> impl Iterator<Item = &HostRoute> {
+        self.routes.iter()
+    }
+
+    /// The routes of one prefix: the local table's, the main table's, the others'; by metric.
+    pub fn routes_of(&self, prefix: Prefix) -> &[HostRoute] {
+        self.routes.of(prefix)
+    }
+
+    /// What the kernel does with packets for which this prefix is the longest match: its first usable route in the
+    /// local table or else the main table, our own included.
+    pub fn best_route(&self, prefix: Prefix) -> Option<&HostRoute> {
+        self.routes.of(prefix).iter().find(|route| self.is_in_use(route))
+    }
+
+    /// What the kernel does with packets for this address, as long as it has no routing rules but those it starts with.
+    pub fn longest_match(&self, address: IpAddr) -> Option<&HostRoute> {
+        self.routes.covering(address).find_map(|routes| routes.iter().find(|route| self.is_in_use(route)))
+    }
+
+    /// The way to an address by routes of the main table that no BGP daemon installed: what BGP next hops resolve
+    /// through (RFC 4271 §5.1.3, §9.1.2.1). `None` where there is none, and for our own addresses.
+    pub fn resolve(&self, address: IpAddr) -> Option<Resolution> {
+        if self.is_own_address(address) {
+            return None;
+        }
+        let counts =
+            |route: &&HostRoute| route.table == TABLE_MAIN && route.protocol != PROTOCOL_BGP && self.is_usable(route);
+        let route = self.routes.covering(address).find_map(|routes| routes.iter().find(counts))?;
+        let hops: Vec<Hop> = match route.kind {
+            RouteKind::Unicast => route.hops.iter().filter(|hop| self.is_up(hop.link)).copied().collect(),
+            RouteKind::Local
+            | RouteKind::Broadcast
+            | RouteKind::Multicast
+            | RouteKind::Blackhole
+            | RouteKind::Unreachable
+            | RouteKind::Prohibit
+            | RouteKind::Other => return None,
+        };
+        let connected = hops.iter().all(|hop| hop.gateway.is_none());
+        Some(Resolution { prefix: route.prefix, hops, metric: route.metric, connected })
+    }
+
+    /// Whether the kernel's standard rules lead to this route's table, and the route leads somewhere.
+    fn is_in_use(&self, route: &HostRoute) -> bool {
+        matches!(route.table, TABLE_LOCAL | TABLE_MAIN) && self.is_usable(route)
+    }
+
+    /// Whether a link is up for at least one hop. A route without hops (a blackhole) needs none.
+    fn is_usable(&self, route: &HostRoute) -> bool {
+        match route.kind {
+            RouteKind::Unicast | RouteKind::Multicast => route.hops.iter().any(|hop| self.is_up(hop.link)),
+            RouteKind::Local
+            | RouteKind::Broadcast
+            | RouteKind::Blackhole
+            | RouteKind::Unreachable
+            | RouteKind::Prohibit
+            | RouteKind::Other => true,
+        }
+    }
+
+    fn set_link(&mut self, link: Link, delta: &mut HostDelta) {
+        let (index, was_up) = (link.index, self.is_up(link.index));
+        if self.links.get(&index) == Some(&link) {
+            return;
+        }
+        delta.links.insert(index);
+        if link.up != was_up {
+            delta.routes.append(&mut self.routes.over_link(index));
+        }
+        self.links.insert(index, link);
+    }
+
+    fn remove_link(&mut self, index: u32, delta: &mut HostDelta) {
+        delta.links.extend(self.links.remove(&index).map(|link| link.index));
+        delta.routes.append(&mut self.routes.remove_link(index));
+        let keys: Vec<(u32, IpAddr)> = self.neighbours.keys().filter(|(link, _)| *link == index).copied().collect();
+        for key in keys {
+            self.neighbours.remove(&key);
+            delta.neighbours.insert(key);
+        }
+        let addresses: Vec<Address> = self.addresses_of(index).copied().collect();
+        for address in addresses {
+            self.remove_address(address, delta);
+        }
+    }
+
+    fn remove_address(&mut self, address: Address, delta: &mut HostDelta) {
+        let Some(same) = self.addresses.get_mut(&address.address) else { return };
+        if same.remove(&address) {
+            delta.addresses.insert(address);
+        }
+        if same.is_empty() {
+            self.addresses.remove(&address.address);
+        }
+    }
+
+    fn resync(&mut self, snapshot: Snapshot, delta: &mut HostDelta) {
+        let links: BTreeMap<u32, Link> = snapshot.links.into_iter().map(|link| (link.index, link)).collect();
+        let toggled: Vec<u32> = (self.links.keys().chain(links.keys()))
+            .filter(|index| self.is_up(**index) != links.get(index).is_some_and(|link| link.up))
+            .copied()
+            .collect();
+        delta.links = differing(&self.links, &links);
+        self.links = links;
+
+        let neighbours: BTreeMap<(u32, IpAddr), Neighbour> =
+            snapshot.neighbours.into_iter().map(|neighbour| ((neighbour.link, neighbour.address), neighbour)).collect();
+        delta.neighbours = differing(&self.neighbours, &neighbours);
+        self.neighbours = neighbours;
+
+        let old: BTreeSet<Address> = self.addresses().copied().collect();
+        let new: BTreeSet<Address> = snapshot.addresses.into_iter().collect();
+        delta.addresses = old.symmetric_difference(&new).copied().collect();
+        self.addresses.clear();
+        for address in new {
+            self.addresses.entry(address.address).or_default().insert(address);
+        }
+
+        delta.routes = self.routes.replace_all(snapshot.routes);
+        for index in toggled {
+            delta.routes.append(&mut self.routes.over_link(index));
+        }
+    }
+}
+
+/// The subnet that an address puts its interface in.
+fn subnet(own: &Address) -> Option<Prefix> {
+    Prefix::new(own.peer.unwrap_or(own.address), own.prefix_len).ok()
+}
+
+fn differing<K: Ord + Copy, V: PartialEq>(old: &BTreeMap<K, V>, new: &BTreeMap<K, V>) -> BTreeSet<K> {
+    old.keys().chain(new.keys()).filter(|key| old.get(key) != new.get(key)).copied().collect()
+}

@@ -1,0 +1,303 @@
+//! Tables for each question, and the property that a resynchronisation says exactly what a replay would have said.
+
+use std::net::IpAddr;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::net::Prefix;
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().expect(text)
+}
+
+fn prefix(text: &str) -> Prefix {
+    text.parse().expect(text)
+}
+
+fn link(index: u32, up: bool) -> Link {
+    let mac = Some([2, 0, 0, 0, 0, u8::try_from(index).expect("small")]);
+    Link { index, name: format!("eth{index}"), mac, mtu: 1500, up, loopback: false }
+}
+
+fn via(gateway: &str, link: u32) -> Hop {
+    Hop { gateway: Some(ip(gateway)), link, weight: 1 }
+}
+
+fn on(link: u32) -> Hop {
+    Hop { gateway: None, link, weight: 1 }
+}
+
+fn route(net: &str, hops: &[Hop]) -> HostRoute {
+    HostRoute {
+        table: TABLE_MAIN,
+        prefix: prefix(net),
+        metric: 0,
+        protocol: 3,
+        kind: RouteKind::Unicast,
+        hops: hops.to_vec(),
+    }
+}
+
+fn address(link: u32, text: &str) -> Address {
+    let (address, length) = text.split_once('/').expect("a slash");
+    Address { link, address: ip(address), prefix_len: length.parse().expect("a length"), peer: None }
+}
+
+/// Two links in subnets, a default route through the first, and more, as the tests below want it.
+fn host(events: impl IntoIterator<Item = HostEvent>) -> HostState {
+    let base = [
+        HostEvent::LinkSet(link(1, true)),
+        HostEvent::LinkSet(link(2, true)),
+        HostEvent::AddressAdded(address(1, "10.0.1.9/24")),
+        HostEvent::AddressAdded(address(2, "10.0.2.9/24")),
+        HostEvent::RouteAdded(route("10.0.1.0/24", &[on(1)])),
+        HostEvent::RouteAdded(route("10.0.2.0/24", &[on(2)])),
+        HostEvent::RouteAdded(route("0.0.0.0/0", &[via("10.0.1.1", 1)])),
+    ];
+    let mut state = HostState::default();
+    for event in base.into_iter().chain(events) {
+        state.apply(event);
+    }
+    state
+}
+
+fn resolved(state: &HostState, to: &str) -> Option<(String, Vec<Hop>)> {
+    state.resolve(ip(to)).map(|found| (found.prefix.to_string(), found.hops))
+}
+
+#[test]
+fn an_address_resolves_by_the_longest_prefix() {
+    let state = host([HostEvent::RouteSet(route("10.9.0.0/16", &[via("10.0.2.1", 2), via("10.0.1.1", 1)]))]);
+    assert_eq!(resolved(&state, "10.0.2.77"), Some(("10.0.2.0/24".into(), vec![on(2)])));
+    assert_eq!(
+        resolved(&state, "10.9.9.9"),
+        Some(("10.9.0.0/16".into(), vec![via("10.0.1.1", 1), via("10.0.2.1", 2)]))
+    );
+    assert_eq!(resolved(&state, "192.0.2.1"), Some(("0.0.0.0/0".into(), vec![via("10.0.1.1", 1)])));
+    assert_eq!(resolved(&state, "2001:db8::1"), None, "there is no IPv6 default route");
+    assert!(state.resolve(ip("10.0.1.1")).is_some_and(|found| found.connected));
+    assert!(state.resolve(ip("10.9.9.9")).is_some_and(|found| !found.connected));
+}
+
+#[test]
+fn nothing_resolves_through_bgp_or_to_ourselves() {
+    let bgp = HostRoute { protocol: PROTOCOL_BGP, ..route("192.0.2.0/24", &[via("10.0.2.1", 2)]) };
+    let state = host([HostEvent::RouteSet(bgp.clone())]);
+    assert_eq!(resolved(&state, "192.0.2.1"), Some(("0.0.0.0/0".into(), vec![via("10.0.1.1", 1)])));
+    assert_eq!(state.longest_match(ip("192.0.2.1")), Some(&bgp), "the kernel itself does use it");
+    assert_eq!(resolved(&state, "10.0.1.9"), None);
+}
+
+#[test]
+fn a_blackhole_stops_resolution_instead_of_falling_through() {
+    let state = host([HostEvent::RouteSet(HostRoute { kind: RouteKind::Blackhole, ..route("192.0.2.0/24", &[]) })]);
+    assert_eq!(resolved(&state, "192.0.2.1"), None);
+    assert_eq!(state.longest_match(ip("192.0.2.1")).map(|route| route.kind), Some(RouteKind::Blackhole));
+}
+
+#[test]
+fn other_tables_do_not_count_and_the_local_table_comes_first() {
+    let vrf = HostRoute { table: 10, ..route("192.0.2.0/24", &[on(2)]) };
+    let local = HostRoute { table: TABLE_LOCAL, kind: RouteKind::Local, ..route("10.0.2.9/32", &[on(2)]) };
+    let main = HostRoute { metric: 5, ..route("10.0.2.9/32", &[on(1)]) };
+    let state = host([vrf, main.clone(), local.clone()].map(HostEvent::RouteSet));
+    assert_eq!(resolved(&state, "192.0.2.1"), Some(("0.0.0.0/0".into(), vec![via("10.0.1.1", 1)])));
+    assert_eq!(state.best_route(prefix("192.0.2.0/24")), None);
+    assert_eq!(state.best_route(prefix("10.0.2.9/32")), Some(&local));
+    assert_eq!(state.routes_of(prefix("10.0.2.9/32")), [local, main]);
+}
+
+#[test]
+fn the_lowest_metric_over_a_link_that_is_up_wins() {
+    let backup = HostRoute { metric: 100, ..route("10.9.0.0/16", &[via("10.0.2.1", 2)]) };
+    let mut state = host([backup, route("10.9.0.0/16", &[via("10.0.1.1", 1)])].map(HostEvent::RouteSet));
+    assert_eq!(resolved(&state, "10.9.9.9").map(|found| found.1), Some(vec![via("10.0.1.1", 1)]));
+
+    let delta = state.apply(HostEvent::LinkSet(link(1, false)));
+    assert_eq!(delta.links, [1].into());
+    assert_eq!(delta.routes, ["0.0.0.0/0", "10.0.1.0/24", "10.9.0.0/16"].map(prefix).into());
+    assert_eq!(resolved(&state, "10.9.9.9").map(|found| found.1), Some(vec![via("10.0.2.1", 2)]));
+    assert_eq!(state.best_route(prefix("10.9.0.0/16")).map(|route| route.metric), Some(100));
+    assert_eq!(resolved(&state, "192.0.2.1"), None);
+    assert_eq!(state.connected_link(ip("10.0.1.7")), None);
+
+    assert!(state.apply(HostEvent::LinkSet(link(1, true))).routes.contains(&prefix("10.9.0.0/16")));
+    assert_eq!(state.connected_link(ip("10.0.1.7")), Some(1));
+}
+
+#[test]
+fn a_multipath_route_loses_only_the_hops_of_the_link_that_is_down() {
+    let mut state = host([HostEvent::RouteSet(route("10.9.0.0/16", &[via("10.0.1.1", 1), via("10.0.2.1", 2)]))]);
+    state.apply(HostEvent::LinkSet(link(2, false)));
+    assert_eq!(resolved(&state, "10.9.9.9").map(|found| found.1), Some(vec![via("10.0.1.1", 1)]));
+}
+
+#[test]
+fn a_removed_link_takes_everything_of_its_own_along() {
+    let neighbour = Neighbour { link: 2, address: ip("10.0.2.1"), mac: Some([1; 6]), stale: false };
+    let mut state = host([
+        HostEvent::NeighbourSet(neighbour),
+        HostEvent::RouteSet(route("10.9.0.0/16", &[via("10.0.1.1", 1), via("10.0.2.1", 2)])),
+    ]);
+    let delta = state.apply(HostEvent::LinkRemoved(2));
+    assert_eq!(delta.links, [2].into());
+    assert_eq!(delta.addresses, [address(2, "10.0.2.9/24")].into());
+    assert_eq!(delta.neighbours, [(2, ip("10.0.2.1"))].into());
+    assert_eq!(delta.routes, ["10.0.2.0/24", "10.9.0.0/16"].map(prefix).into());
+    assert_eq!(state.routes_of(prefix("10.9.0.0/16")), [route("10.9.0.0/16", &[via("10.0.1.1", 1)])]);
+    assert_eq!(state.routes_of(prefix("10.0.2.0/24")), []);
+    assert!(state.apply(HostEvent::LinkRemoved(2)).is_empty());
+}
+
+#[test]
+fn routes_of_one_key_stand_side_by_side_unless_one_replaces_the_first() {
+    let (one, two, three) = (route("fe80::/64", &[on(1)]), route("fe80::/64", &[on(2)]), route("fe80::/64", &[on(3)]));
+    let mut state = host([HostEvent::RouteAdded(one.clone()), HostEvent::RouteAdded(two.clone())]);
+    assert_eq!(state.routes_of(prefix("fe80::/64")), [one.clone(), two.clone()]);
+    assert!(state.apply(HostEvent::RouteAdded(one.clone())).is_empty(), "the same again");
+
+    state.apply(HostEvent::RouteSet(three.clone()));
+    assert_eq!(state.routes_of(prefix("fe80::/64")), [three.clone(), two.clone()]);
+    assert!(state.apply(HostEvent::RouteRemoved(one)).is_empty(), "it was replaced");
+    state.apply(HostEvent::RouteRemoved(three));
+    assert_eq!(state.routes_of(prefix("fe80::/64")), [two]);
+}
+
+#[test]
+fn ipv6_multipath_routes_grow_and_shrink_by_hops() {
+    let net = "2001:db8:9::/48";
+    let (a, b, c) = (via("fe80::a", 1), via("fe80::b", 2), via("fe80::c", 2));
+    let mut state = host([HostEvent::RouteAdded(route(net, &[a]))]);
+    state.apply(HostEvent::RouteAdded(route(net, &[c, a, b])));
+    assert_eq!(state.routes_of(prefix(net)), [route(net, &[a, b, c])]);
+    state.apply(HostEvent::RouteRemoved(route(net, &[b])));
+    assert_eq!(state.routes_of(prefix(net)), [route(net, &[a, c])]);
+    state.apply(HostEvent::RouteSet(route(net, &[b])));
+    assert_eq!(state.routes_of(prefix(net)), [route(net, &[b])]);
+
+    let advertised = |hop| HostRoute { protocol: 9, ..route("::/0", &[hop]) };
+    state.apply(HostEvent::RouteAdded(advertised(a)));
+    state.apply(HostEvent::RouteAdded(advertised(b)));
+    assert_eq!(state.routes_of(prefix("::/0")), [advertised(a), advertised(b)], "router advertisements never merge");
+}
+
+#[test]
+fn the_connected_link_is_that_of_the_longest_subnet_and_never_a_loopback() {
+    let lo = Link { index: 3, loopback: true, ..link(3, true) };
+    let tunnel = Address { peer: Some(ip("172.16.0.2")), ..address(2, "172.16.0.1/32") };
+    let state = host([
+        HostEvent::LinkSet(lo),
+        HostEvent::AddressAdded(address(3, "10.0.1.64/28")),
+        HostEvent::AddressAdded(address(2, "10.0.1.129/25")),
+        HostEvent::AddressAdded(tunnel),
+    ]);
+    assert_eq!(state.connected_link(ip("10.0.1.65")), Some(1));
+    assert_eq!(state.connected_link(ip("10.0.1.200")), Some(2));
+    assert_eq!(state.connected_link(ip("172.16.0.2")), Some(2));
+    assert_eq!(state.connected_link(ip("192.0.2.1")), None);
+    assert!(state.is_own_address(ip("172.16.0.1")) && !state.is_own_address(ip("172.16.0.2")));
+}
+
+#[test]
+fn an_address_on_two_links_stays_ours_until_both_are_gone() {
+    let (one, two) = (address(1, "10.7.7.7/32"), address(2, "10.7.7.7/32"));
+    let mut state = host([HostEvent::AddressAdded(one), HostEvent::AddressAdded(two)]);
+    assert_eq!(state.apply(HostEvent::AddressRemoved(one)).addresses, [one].into());
+    assert!(state.is_own_address(ip("10.7.7.7")));
+    state.apply(HostEvent::AddressRemoved(two));
+    assert!(!state.is_own_address(ip("10.7.7.7")));
+}
+
+fn any_hop() -> impl Strategy<Value = Hop> + Clone {
+    (1..4u32, proptest::option::of(1..4u8)).prop_map(|(link, gateway)| Hop {
+        gateway: gateway.map(|last| IpAddr::from([10, 0, 0, last])),
+        link,
+        weight: 1,
+    })
+}
+
+fn any_event() -> impl Strategy<Value = HostEvent> {
+    let any_link = (1..4u32, any::<bool>()).prop_map(|(index, up)| link(index, up));
+    let any_address = (1..4u32, 0..3u8, 24..=25u8).prop_map(|(link, last, prefix_len)| Address {
+        link,
+        address: IpAddr::from([10, 0, 0, last]),
+        prefix_len,
+        peer: None,
+    });
+    let any_route = (0..3u8, 0..2u32, 3..5u8, prop::collection::vec(any_hop(), 1..3), prop::bool::weighted(0.2));
+    let any_route = any_route.prop_map(|(net, metric, protocol, hops, local)| HostRoute {
+        table: if local { TABLE_LOCAL } else { TABLE_MAIN },
+        metric,
+        protocol,
+        ..route(&format!("10.{net}.0.0/16"), &hops)
+    });
+    let any_neighbour = (1..4u32, 0..3u8, any::<bool>()).prop_map(|(link, last, stale)| Neighbour {
+        link,
+        address: IpAddr::from([10, 0, 0, last]),
+        mac: Some([last; 6]),
+        stale,
+    });
+    prop_oneof![
+        any_link.prop_map(HostEvent::LinkSet),
+        (1..4u32).prop_map(HostEvent::LinkRemoved),
+        any_address.clone().prop_map(HostEvent::AddressAdded),
+        any_address.prop_map(HostEvent::AddressRemoved),
+        any_neighbour.prop_map(HostEvent::NeighbourSet),
+        (1..4u32, 0..3u8).prop_map(|(link, last)| HostEvent::NeighbourRemoved(link, IpAddr::from([10, 0, 0, last]))),
+        any_route.clone().prop_map(HostEvent::RouteSet),
+        any_route.clone().prop_map(HostEvent::RouteAdded),
+        any_route.prop_map(HostEvent::RouteRemoved),
+    ]
+}
+
+fn snapshot(state: &HostState) -> Snapshot {
+    Snapshot {
+        links: state.links().cloned().collect(),
+        addresses: state.addresses().copied().collect(),
+        neighbours: state.neighbours().copied().collect(),
+        routes: state.routes().cloned().collect(),
+    }
+}
+
+/// What a prefix comes to for those who read deltas: its routes, each with the links that are up for it.
+fn meaning(state: &HostState, prefix: Prefix) -> Vec<(HostRoute, Vec<bool>)> {
+    let usable = |route: &HostRoute| route.hops.iter().map(|hop| state.is_up(hop.link)).collect();
+    state.routes_of(prefix).iter().map(|route| (route.clone(), usable(route))).collect()
+}
+
+proptest! {
+    /// A state that lost events and is resynchronised equals one that saw them all, and the delta has exactly the keys
+    /// that differ.
+    #[test]
+    fn a_resync_is_as_good_as_a_replay(
+        before in prop::collection::vec(any_event(), 0..20),
+        lost in prop::collection::vec(any_event(), 0..20),
+    ) {
+        let (mut behind, mut current) = (HostState::default(), HostState::default());
+        for event in before {
+            behind.apply(event.clone());
+            current.apply(event);
+        }
+        let nets: Vec<Prefix> = (0..3).map(|net| prefix(&format!("10.{net}.0.0/16"))).collect();
+        let old: Vec<_> = nets.iter().map(|net| meaning(&behind, *net)).collect();
+        let mut replayed = HostDelta::default();
+        for event in lost {
+            replayed.merge(current.apply(event));
+        }
+
+        let delta = behind.apply(HostEvent::Resync(Box::new(snapshot(&current))));
+        prop_assert_eq!(snapshot(&behind), snapshot(&current));
+        for (net, old) in nets.iter().zip(&old) {
+            if meaning(&behind, *net) != *old {
+                prop_assert!(delta.routes.contains(net), "{} changed unnoticed by the resync", net);
+                prop_assert!(replayed.routes.contains(net), "{} changed unnoticed by the events", net);
+            }
+        }
+        prop_assert!(delta.links.is_subset(&replayed.links));
+        prop_assert!(delta.addresses.is_subset(&replayed.addresses));
+        prop_assert!(delta.neighbours.is_subset(&replayed.neighbours));
+        prop_assert!(delta.routes.is_subset(&replayed.routes));
+        prop_assert!(behind.apply(HostEvent::Resync(Box::new(snapshot(&current)))).is_empty());
+    }
+}
