@@ -88,7 +88,8 @@ pub enum Capability {
 /// `withdrawn` and nothing in `announced`; where it asks for attribute discard, the attribute is gone. `faults` says so.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Update {
-    /// Prefixes that are no longer feasible, of every family.
+    /// Prefixes that are no longer feasible, of every family. To be applied before `announced`: one that stands in
+    /// both is announced (RFC 4271 §4.3).
     pub withdrawn: Vec<Prefix>,
     /// Prefixes that are announced, all with the same attributes.
     pub announced: Vec<Announced>,
