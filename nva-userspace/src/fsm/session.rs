@@ -1,0 +1,469 @@
+//! The session with a peer: when to connect and when not, which connection survives, what the caller has to do.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::connection::{Connection, Outcome};
+use super::failure::Consequence;
+use super::timers::{BackOff, Jitter, take_if_due};
+use super::{
+    Action, ConnectionId, Counters, Direction, DownReason, Event, LastError, Negotiated, SessionConfig, State,
+    negotiation,
+};
+use crate::net::{AfiSafi, Instant};
+use crate::packet::{CodecContext, DecodeError, Message, Notification, RouteRefresh, iana};
+
+/// The session with one peer.
+// GAP(RFC 4271 §8.1.1): DelayOpen is not there; OPEN is sent as soon as there is a connection.
+// GAP(RFC 9687 §3): there is no SendHoldTimer; a peer that reads nothing is noticed by its silence only.
+#[derive(Clone, Debug)]
+pub struct Session {
+    config: SessionConfig,
+    opening_context: CodecContext,
+    jitter: Jitter,
+    back_off: BackOff,
+    /// Neither stopped nor in an idle hold.
+    running: bool,
+    /// IdleHoldTimer.
+    idle_hold: Option<Instant>,
+    /// ConnectRetryTimer.
+    connect_retry: Option<Instant>,
+    /// The caller has been asked to connect and has not answered.
+    attempting: bool,
+    /// Every connection over which our OPEN went out; more than one only until one is Established.
+    connections: Vec<Connection>,
+    actions: VecDeque<Action>,
+    counters: Counters,
+    state: State,
+    since: Instant,
+    established_since: Option<Instant>,
+    last_error: Option<LastError>,
+    last_down: Option<LastError>,
+}
+
+impl Session {
+    /// A session that is Idle until it is started. The seed decides the jitter: give every session another one.
+    pub fn new(config: SessionConfig, seed: u64) -> Session {
+        Session {
+            back_off: BackOff::new(config.idle_hold, config.idle_hold_max),
+            opening_context: negotiation::opening_context(),
+            jitter: Jitter::with_seed(seed),
+            config,
+            running: false,
+            idle_hold: None,
+            connect_retry: None,
+            attempting: false,
+            connections: Vec::new(),
+            actions: VecDeque::new(),
+            counters: Counters::default(),
+            state: State::Idle,
+            since: Instant::ZERO,
+            established_since: None,
+            last_error: None,
+            last_down: None,
+        }
+    }
+
+    /// Takes an event. Timers that are overdue do not expire here: what came in time but was read late still counts.
+    pub fn handle_event(&mut self, event: Event, now: Instant) {
+        match event {
+            Event::Start => self.start(now),
+            Event::Stop { notification } => self.stop(&notification, now),
+            Event::ConnectionOpened { connection, direction } => self.opened(connection, direction, now),
+            Event::ConnectFailed { reason } => self.connect_failed(reason, now),
+            Event::ConnectionClosed { connection, reason } => self.closed(connection, reason, now),
+            Event::Received { connection, message } => self.received(connection, message, now),
+        }
+        self.note_state(now);
+    }
+
+    /// Lets every timer expire that is due. Calling it early or twice does nothing.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if take_if_due(&mut self.idle_hold, now) {
+            self.run(now);
+        }
+        if take_if_due(&mut self.connect_retry, now) {
+            self.attempt(now);
+        }
+        let ids: Vec<_> = self.connections.iter().map(|connection| connection.id).collect();
+        for id in ids {
+            self.connection_timeout(id, now);
+        }
+        self.note_state(now);
+    }
+
+    /// When [`Session::handle_timeout`] has something to do.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let connections = self.connections.iter().flat_map(|connection| [connection.hold, connection.keepalive]);
+        [self.idle_hold, self.connect_retry].into_iter().chain(connections).flatten().min()
+    }
+
+    /// The next thing to do, in order.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// The caller has sent an UPDATE: that is as good as a KEEPALIVE (RFC 4271 §8.2.2).
+    pub fn sent_update(&mut self, now: Instant) {
+        let Session { connections, jitter, counters, .. } = self;
+        if let Some(connection) = connections.iter_mut().find(|one| one.state() == State::Established) {
+            counters.sent.update += 1;
+            connection.restart_keepalive(jitter, now);
+        }
+    }
+
+    /// Asks the peer for all routes of a family again. False if it cannot be asked: no session, or it did not
+    /// announce the capability or the family (RFC 2918 §4).
+    pub fn request_refresh(&mut self, family: AfiSafi) -> bool {
+        let able = |connection: &&Connection| {
+            connection.state() == State::Established
+                && connection
+                    .negotiated()
+                    .is_some_and(|agreed| agreed.route_refresh && agreed.context.families.contains(&family))
+        };
+        let Some(connection) = self.connections.iter().find(able).map(|connection| connection.id) else {
+            return false;
+        };
+        let (afi, safi) = iana::family_codes(family);
+        self.send(connection, Message::RouteRefresh(RouteRefresh { afi, safi }));
+        true
+    }
+
+    /// What the messages of a connection are to be decoded with at this moment. It changes with the peer's OPEN.
+    pub fn codec_context(&self, connection: ConnectionId) -> &CodecContext {
+        self.find(connection).map_or(&self.opening_context, |index| self.connections[index].context())
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &SessionConfig {
+        &self.config
+    }
+
+    /// The state: of several connections the one furthest on.
+    pub fn state(&self) -> State {
+        let furthest = self.connections.iter().map(Connection::state).max();
+        match furthest {
+            Some(state) => state,
+            None if !self.running => State::Idle,
+            None if self.attempting => State::Connect,
+            None => State::Active,
+        }
+    }
+
+    /// The connections to the peer, each with who opened it and its own state: OpenSent, OpenConfirm or Established.
+    pub fn connections(&self) -> impl Iterator<Item = (ConnectionId, Direction, State)> {
+        self.connections.iter().map(|connection| (connection.id, connection.direction, connection.state()))
+    }
+
+    /// Since when the session is in its state.
+    pub fn since(&self) -> Instant {
+        self.since
+    }
+
+    /// Since when the session is Established, if it is.
+    pub fn established_since(&self) -> Option<Instant> {
+        self.established_since
+    }
+
+    /// Until when a session in Idle stays there by itself: `None` if it was stopped.
+    pub fn idle_until(&self) -> Option<Instant> {
+        self.idle_hold
+    }
+
+    /// What was agreed on with the peer; in OpenConfirm and Established.
+    pub fn negotiated(&self) -> Option<&Negotiated> {
+        self.connections.iter().max_by_key(|connection| connection.state()).and_then(Connection::negotiated)
+    }
+
+    /// The last thing that went wrong: also what kept the session from coming up.
+    pub fn last_error(&self) -> Option<&LastError> {
+        self.last_error.as_ref()
+    }
+
+    /// How the session was Established for the last time.
+    pub fn last_down(&self) -> Option<&LastError> {
+        self.last_down.as_ref()
+    }
+
+    /// The counters.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    fn start(&mut self, now: Instant) {
+        // RFC 4271 §8.2.2: start events are ignored outside of Idle.
+        if !self.running {
+            self.counters.connect_retries = 0;
+            self.back_off.reset();
+            self.run(now);
+        }
+    }
+
+    /// Leaves Idle.
+    fn run(&mut self, now: Instant) {
+        self.running = true;
+        self.idle_hold = None;
+        if !self.config.passive {
+            self.attempt(now);
+        }
+    }
+
+    /// Begins to connect, instead of a previous attempt if there is one.
+    fn attempt(&mut self, now: Instant) {
+        self.cancel_attempt();
+        self.attempting = true;
+        self.actions.push_back(Action::Connect);
+        self.counters.connect_attempts += 1;
+        self.restart_connect_retry(now);
+    }
+
+    fn cancel_attempt(&mut self) {
+        if std::mem::take(&mut self.attempting) {
+            self.actions.push_back(Action::CancelConnect);
+        }
+    }
+
+    /// A passive session does not run this timer: its expiry would connect (RFC 4271 §8.1.1, option 4).
+    fn restart_connect_retry(&mut self, now: Instant) {
+        self.connect_retry = (!self.config.passive).then(|| now + self.jitter.apply(self.config.connect_retry));
+    }
+
+    fn stop(&mut self, notification: &Notification, now: Instant) {
+        for id in self.connections.iter().map(|connection| connection.id).collect::<Vec<_>>() {
+            self.fail(id, DownReason::Stopped { notification: notification.clone() }, now);
+        }
+        self.idle(None);
+        self.counters.connect_retries = 0;
+        self.back_off.reset();
+    }
+
+    fn opened(&mut self, id: ConnectionId, direction: Direction, now: Instant) {
+        if self.find(id).is_some() {
+            self.counters.late_events += 1;
+            return;
+        }
+        if !self.running {
+            // RFC 4271 §8.2.2: Idle refuses all incoming connections, in an idle hold too. The refusal is a close
+            // without Cease/Connection Rejected (RFC 4486 §4): the peer then waits in Active and takes the connection
+            // that we make after the hold. A NOTIFICATION would send it into an idle hold of its own, in which it
+            // would refuse us in turn, and two speakers could go on like that forever.
+            self.counters.refused += 1;
+            self.actions.push_back(Action::Close { connection: id });
+            return;
+        }
+        if direction == Direction::Outgoing {
+            self.attempting = false;
+        }
+        if self.connections.iter().any(|other| other.state() == State::Established) {
+            // RFC 4271 §6.8: a collision with an Established connection closes the new one.
+            self.counters.collisions += 1;
+            self.send(id, Message::Notification(Notification::collision()));
+            self.actions.push_back(Action::Close { connection: id });
+            return;
+        }
+        // Whoever opens a second connection has given up the first one that it opened.
+        let given_up = |other: &&Connection| other.direction == direction && other.state() == State::OpenSent;
+        if let Some(other) = self.connections.iter().find(given_up).map(|other| other.id) {
+            self.drop_collided(other);
+        }
+        self.connect_retry = None;
+        self.connections.push(Connection::new(id, direction, now + self.config.open_hold_time));
+        self.send(id, Message::Open(negotiation::our_open(&self.config)));
+    }
+
+    fn connect_failed(&mut self, reason: String, now: Instant) {
+        if !std::mem::take(&mut self.attempting) {
+            self.counters.late_events += 1;
+            return;
+        }
+        if self.connections.is_empty() {
+            // GAP(RFC 4271 §8.2.2): event 18 in Connect leads to Idle if DelayOpenTimer does not run. Idle refuses
+            // connections: of two speakers that start together each could refuse the other. So this goes to Active,
+            // as it would with DelayOpenTimer running, and as RFC 1771 had it.
+            self.last_error =
+                Some(LastError { at: now, state: State::Connect, reason: DownReason::ConnectFailed { reason } });
+            self.restart_connect_retry(now);
+        }
+    }
+
+    fn closed(&mut self, id: ConnectionId, reason: String, now: Instant) {
+        if self.find(id).is_none() {
+            self.counters.late_events += 1;
+            return;
+        }
+        self.actions.retain(|action| !matches!(action, Action::Send { connection, .. } if *connection == id));
+        self.fail(id, DownReason::Closed { reason }, now);
+    }
+
+    fn received(&mut self, id: ConnectionId, message: Result<Message, DecodeError>, now: Instant) {
+        let Some(index) = self.find(id) else {
+            self.counters.late_events += 1;
+            return;
+        };
+        match &message {
+            Ok(message) => self.counters.received.count(message),
+            Err(_) => self.counters.undecodable += 1,
+        }
+        match self.connections[index].receive(message, &self.config, &mut self.jitter, now) {
+            Outcome::Alive => {}
+            Outcome::Confirmed => self.confirm(id),
+            Outcome::Established => self.establish(id, now),
+            Outcome::Deliver(message) => self.actions.push_back(Action::Deliver { message }),
+            Outcome::IgnoredRefresh => self.counters.ignored_refreshes += 1,
+            Outcome::Failed(reason) => self.fail(id, reason, now),
+        }
+    }
+
+    /// A connection has come to OpenConfirm.
+    fn confirm(&mut self, id: ConnectionId) {
+        for loser in self.collision_losers(id) {
+            self.drop_collided(loser);
+        }
+        if self.find(id).is_some() {
+            self.send(id, Message::Keepalive);
+            // An attempt that is still under way could only collide with a connection that works.
+            self.cancel_attempt();
+        }
+    }
+
+    /// Which connections must go now that an OPEN was accepted over this one: RFC 4271 §6.8.
+    fn collision_losers(&self, id: ConnectionId) -> Vec<ConnectionId> {
+        let Some(new) = self.connections.iter().find(|connection| connection.id == id) else {
+            return Vec::new();
+        };
+        let existing: Vec<_> =
+            self.connections.iter().filter(|other| other.id != id && other.state() == State::OpenConfirm).collect();
+        let survivor = self.surviving_direction(new);
+        // Two that the same side opened: it has given up the older one.
+        let new_loses = existing.iter().any(|other| other.direction != new.direction) && new.direction != survivor;
+        if new_loses { vec![id] } else { existing.iter().map(|other| other.id).collect() }
+    }
+
+    /// The connection stays that was opened by the speaker with the higher BGP Identifier, compared as numbers; by
+    /// the one with the higher AS number if they are equal (RFC 6286 §2.3).
+    fn surviving_direction(&self, connection: &Connection) -> Direction {
+        let ours = (self.config.router_id, self.config.local_asn);
+        let theirs = connection.negotiated().map(|agreed| (agreed.remote_router_id, agreed.remote_asn));
+        if Some(ours) > theirs { Direction::Outgoing } else { Direction::Incoming }
+    }
+
+    fn establish(&mut self, id: ConnectionId, now: Instant) {
+        self.cancel_attempt();
+        let others: Vec<_> =
+            self.connections.iter().map(|connection| connection.id).filter(|other| *other != id).collect();
+        for other in others {
+            self.drop_collided(other);
+        }
+        self.counters.established += 1;
+        self.established_since = Some(now);
+        if let Some(negotiated) = self.negotiated().cloned() {
+            self.actions.push_back(Action::Established { connection: id, negotiated });
+        }
+    }
+
+    fn connection_timeout(&mut self, id: ConnectionId, now: Instant) {
+        let Some(index) = self.find(id) else {
+            return;
+        };
+        let connection = &mut self.connections[index];
+        if take_if_due(&mut connection.hold, now) {
+            let problem = match connection.negotiated() {
+                Some(agreed) => format!("nothing came from the peer for {} s", agreed.hold_time),
+                None => format!("no OPEN came from the peer for {:?}", self.config.open_hold_time),
+            };
+            let notification = Notification::hold_timer_expired();
+            self.fail(id, DownReason::Sent { notification, problem }, now);
+        } else if take_if_due(&mut connection.keepalive, now) {
+            connection.restart_keepalive(&mut self.jitter, now);
+            self.send(id, Message::Keepalive);
+        }
+    }
+
+    /// A connection is over: says so to the peer as far as it can hear it, and to the caller if it was Established.
+    fn fail(&mut self, id: ConnectionId, reason: DownReason, now: Instant) {
+        let Some(index) = self.find(id) else {
+            return;
+        };
+        let state = self.connections[index].state();
+        self.connections.remove(index);
+        match &reason {
+            DownReason::Stopped { notification } | DownReason::Sent { notification, .. } => {
+                self.send(id, Message::Notification(notification.clone()));
+                self.actions.push_back(Action::Close { connection: id });
+            }
+            DownReason::Received { .. } => self.actions.push_back(Action::Close { connection: id }),
+            DownReason::Closed { .. } | DownReason::ConnectFailed { .. } => {}
+        }
+        let last = self.connections.is_empty();
+        // That one of two connections lost against the other is nothing to worry the operator with.
+        if last || !reason.is_collision() {
+            self.last_error = Some(LastError { at: now, state, reason: reason.clone() });
+        }
+        if state == State::Established {
+            self.was_established(reason.clone(), now);
+        }
+        if last {
+            self.follow(reason.consequence(state), now);
+        }
+    }
+
+    fn was_established(&mut self, reason: DownReason, now: Instant) {
+        let up = self.established_since.take().map_or(Duration::ZERO, |since| now - since);
+        if up >= self.config.idle_hold_max {
+            self.back_off.reset();
+        }
+        self.last_down = Some(LastError { at: now, state: State::Established, reason: reason.clone() });
+        self.actions.push_back(Action::Down { reason });
+    }
+
+    /// Goes to the state that a session without connections has to be in.
+    fn follow(&mut self, consequence: Consequence, now: Instant) {
+        match consequence {
+            Consequence::Stop => self.idle(None),
+            Consequence::Listen => self.restart_connect_retry(now),
+            Consequence::Hold => {
+                let until = now + self.jitter.apply(self.back_off.delay());
+                self.idle(Some(until));
+            }
+            Consequence::Damp => {
+                let until = now + self.jitter.apply(self.back_off.delay());
+                self.back_off.grow();
+                self.counters.connect_retries += 1;
+                self.idle(Some(until));
+            }
+        }
+    }
+
+    fn idle(&mut self, until: Option<Instant>) {
+        self.cancel_attempt();
+        self.running = false;
+        self.connect_retry = None;
+        self.idle_hold = until;
+    }
+
+    /// OpenCollisionDump (RFC 4271 §8.1.5, event 23), with the subcode that RFC 4486 §3 has for it.
+    fn drop_collided(&mut self, id: ConnectionId) {
+        self.connections.retain(|connection| connection.id != id);
+        self.counters.collisions += 1;
+        self.send(id, Message::Notification(Notification::collision()));
+        self.actions.push_back(Action::Close { connection: id });
+    }
+
+    fn send(&mut self, connection: ConnectionId, message: Message) {
+        self.counters.sent.count(&message);
+        self.actions.push_back(Action::Send { connection, message });
+    }
+
+    fn find(&self, id: ConnectionId) -> Option<usize> {
+        self.connections.iter().position(|connection| connection.id == id)
+    }
+
+    fn note_state(&mut self, now: Instant) {
+        let state = self.state();
+        if state != self.state {
+            self.state = state;
+            self.since = now;
+            self.counters.transitions += 1;
+        }
+    }
+}

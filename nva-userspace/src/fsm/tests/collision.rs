@@ -1,0 +1,182 @@
+//! Two connections at once, seen from one side (RFC 4271 §6.8). Both sides at once are in [`super::interleavings`].
+
+use super::*;
+use crate::fsm::DownReason;
+
+/// The survivor of an outgoing connection 1 and an incoming connection 2 with these router ids.
+fn survivor(ours: Ipv4Addr, theirs: Ipv4Addr) -> u64 {
+    if ours > theirs { 1 } else { 2 }
+}
+
+fn session_with_two(config: SessionConfig, first: Direction) -> Session {
+    let mut session = session_in(State::Connect, config, seconds(0));
+    let (one, two) = match first {
+        Direction::Outgoing => (opened(1, Direction::Outgoing), opened(2, Direction::Incoming)),
+        Direction::Incoming => (opened(2, Direction::Incoming), opened(1, Direction::Outgoing)),
+    };
+    session.handle_event(one, seconds(0));
+    session.handle_event(two, seconds(0));
+    let opens = actions(&mut session);
+    assert!(matches!(opens[..], [Action::Send { message: Message::Open(_), .. }, Action::Send { .. }]), "{opens:?}");
+    session
+}
+
+#[test]
+fn the_higher_router_id_decides_in_every_order() {
+    let addresses = [Ipv4Addr::new(10, 0, 0, 5), Ipv4Addr::new(9, 255, 255, 255), Ipv4Addr::new(200, 0, 0, 1)];
+    for ours in addresses {
+        for theirs in addresses.into_iter().filter(|theirs| *theirs != ours) {
+            for first_connection in [Direction::Outgoing, Direction::Incoming] {
+                for (first_open, second_open) in [(1, 2), (2, 1)] {
+                    let case = format!("{ours} {theirs} {first_connection} {first_open}");
+                    let open = || Message::Open(Open { router_id: theirs, ..peer_open() });
+                    let config = SessionConfig { router_id: ours, ..config() };
+                    let mut session = session_with_two(config, first_connection);
+                    let done = step(&mut session, received(first_open, open()), seconds(1));
+                    assert_eq!(done, [send(first_open, Message::Keepalive)], "{case}");
+                    let done = step(&mut session, received(second_open, open()), seconds(1));
+                    if survivor(ours, theirs) == first_open {
+                        assert_eq!(done, [notify(second_open, collision()), close(second_open)], "{case}");
+                    } else {
+                        let keepalive = send(second_open, Message::Keepalive);
+                        assert_eq!(done, [notify(first_open, collision()), close(first_open), keepalive], "{case}");
+                    }
+                    assert_eq!(session.state(), State::OpenConfirm);
+                    assert_eq!(session.counters().collisions, 1);
+                    let done = step(&mut session, received(survivor(ours, theirs), Message::Keepalive), seconds(1));
+                    assert!(matches!(done[..], [Action::Established { .. }]), "{case}: {done:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn equal_router_ids_are_decided_by_the_as() {
+    for (peer_as, survivor) in [(64999, 1), (65001, 2)] {
+        let config = SessionConfig { remote_as: RemoteAs::Exactly(Asn(peer_as)), ..config() };
+        let open = || {
+            let my_as = Asn(peer_as).to_two_octets();
+            Message::Open(Open { my_as, router_id: config.router_id, capabilities: Vec::new(), ..peer_open() })
+        };
+        let mut session = session_with_two(config.clone(), Direction::Outgoing);
+        session.handle_event(received(1, open()), seconds(1));
+        session.handle_event(received(2, open()), seconds(1));
+        session.handle_event(received(survivor, Message::Keepalive), seconds(1));
+        assert_eq!(session.state(), State::Established, "peer in AS {peer_as}");
+    }
+}
+
+#[test]
+fn an_established_connection_is_never_given_up_for_another_one() {
+    // The peer's router id is higher: by the identifiers, its connection 2 would win.
+    let mut session = session_in(State::Established, config(), seconds(0));
+    let done = step(&mut session, opened(2, Direction::Incoming), seconds(1));
+    assert_eq!(done, [notify(2, collision()), close(2)]);
+    // Whatever is still said over it is not heard.
+    for event in [received(2, Message::Open(peer_open())), received(2, Message::Keepalive), closed(2)] {
+        assert_eq!(step(&mut session, event, seconds(1)), []);
+    }
+    assert_eq!((session.state(), session.counters().late_events), (State::Established, 3));
+    assert_eq!(session.last_error(), None);
+}
+
+#[test]
+fn becoming_established_ends_the_other_connection() {
+    let mut session = session_with_two(config(), Direction::Outgoing);
+    session.handle_event(received(1, Message::Open(peer_open())), seconds(1));
+    actions(&mut session);
+    let done = step(&mut session, received(1, Message::Keepalive), seconds(1));
+    assert!(
+        matches!(&done[..], [one, two, Action::Established { connection: ConnectionId(1), .. }]
+        if *one == notify(2, collision()) && *two == close(2)),
+        "{done:?}"
+    );
+}
+
+#[test]
+fn an_attempt_that_could_only_collide_is_given_up() {
+    let mut session = session_in(State::Connect, config(), seconds(0));
+    session.handle_event(opened(2, Direction::Incoming), seconds(0));
+    assert_eq!(session.state(), State::OpenSent);
+    actions(&mut session);
+    let done = step(&mut session, received(2, Message::Open(peer_open())), seconds(1));
+    assert_eq!(done, [send(2, Message::Keepalive), Action::CancelConnect]);
+    // It had just succeeded: that is a collision like any other, and here the peer's connection wins.
+    session.handle_event(opened(1, Direction::Outgoing), seconds(1));
+    actions(&mut session);
+    let done = step(&mut session, received(1, Message::Open(peer_open())), seconds(1));
+    assert_eq!(done, [notify(1, collision()), close(1)]);
+}
+
+#[test]
+fn the_failure_of_one_connection_leaves_the_other_alone() {
+    let failures = [
+        closed(1),
+        received(1, Message::Notification(collision())),
+        received(1, Message::Keepalive),
+        received(1, Message::Open(Open { hold_time: 1, ..peer_open() })),
+    ];
+    for failure in failures {
+        let mut session = session_with_two(config(), Direction::Outgoing);
+        let done = step(&mut session, failure.clone(), seconds(1));
+        assert!(done.iter().all(|action| !matches!(action, Action::Down { .. } | Action::Connect)), "{done:?}");
+        assert_eq!((session.state(), session.counters().connect_retries), (State::OpenSent, 0));
+        session.handle_event(received(2, Message::Open(peer_open())), seconds(1));
+        session.handle_event(received(2, Message::Keepalive), seconds(1));
+        assert_eq!(session.state(), State::Established, "{failure:?}");
+    }
+}
+
+#[test]
+fn losing_a_collision_is_no_error_while_the_other_connection_lives() {
+    let mut session = session_with_two(config(), Direction::Outgoing);
+    session.handle_event(received(1, Message::Notification(collision())), seconds(1));
+    assert_eq!(session.last_error(), None);
+    session.handle_event(received(2, Message::Notification(collision())), seconds(2));
+    let error = session.last_error().expect("nothing is left");
+    assert_eq!(error.reason, DownReason::Received { notification: collision() });
+    assert_eq!(session.state(), State::Idle);
+}
+
+#[test]
+fn the_attempt_goes_on_when_an_early_connection_is_closed() {
+    let mut session = session_in(State::Connect, config(), seconds(0));
+    session.handle_event(opened(2, Direction::Incoming), seconds(0));
+    session.handle_event(closed(2), seconds(1));
+    assert_eq!(session.state(), State::Connect, "the answer to Connect is still due");
+    let retry = session.poll_timeout().expect("ConnectRetryTimer");
+    assert!((Duration::from_millis(22_500)..=Duration::from_secs(30)).contains(&(retry - seconds(1))));
+}
+
+#[test]
+fn a_peer_that_connects_anew_has_given_up_its_first_connection() {
+    // The first is still in OpenSent, or in OpenConfirm already.
+    for confirmed in [false, true] {
+        let mut session = session_in(State::Active, config(), seconds(0));
+        session.handle_event(opened(1, Direction::Incoming), seconds(0));
+        if confirmed {
+            session.handle_event(received(1, Message::Open(peer_open())), seconds(0));
+        }
+        session.handle_event(opened(2, Direction::Incoming), seconds(1));
+        actions(&mut session);
+        session.handle_event(received(2, Message::Open(peer_open())), seconds(1));
+        let done = actions(&mut session);
+        let keepalive = send(2, Message::Keepalive);
+        if confirmed {
+            assert_eq!(done, [notify(1, collision()), close(1), keepalive]);
+        } else {
+            assert_eq!(done, [keepalive], "1 was closed when 2 came");
+        }
+        session.handle_event(received(2, Message::Keepalive), seconds(1));
+        assert_eq!(session.state(), State::Established);
+    }
+}
+
+#[test]
+fn a_stop_ends_both() {
+    let mut session = session_with_two(config(), Direction::Outgoing);
+    let done = step(&mut session, Event::Stop { notification: shutdown() }, seconds(1));
+    assert_eq!(done, [notify(1, shutdown()), close(1), notify(2, shutdown()), close(2)]);
+    assert_eq!((session.state(), session.poll_timeout()), (State::Idle, None));
+}
