@@ -1,1 +1,206 @@
-//! rib.
+//! The routing information base: Adj-RIB-In, decision process, Loc-RIB and Adj-RIB-Out (RFC 4271 §3.2 and §9).
+//!
+//! Routes come in with the import policy's verdict beside them; what changes in the Loc-RIB comes out as deltas.
+//!
+//! Not here: policies and loop checks (the speaker runs them and hands over their results), how a next hop is resolved
+//! (asked through [`NextHops`]), messages, and the kernel's table.
+
+mod decision;
+#[cfg(test)]
+mod decision_tests;
+#[cfg(test)]
+mod fixtures;
+#[cfg(test)]
+mod model_tests;
+mod path;
+mod table;
+
+pub use decision::{Contender, DEFAULT_LOCAL_PREF, DecisionConfig, Step, compare};
+pub use path::{Candidate, Counts, Import, Ineligible, NextHops, Received, Rejection, RibDelta, Selected, Standing};
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use self::decision::Ranking;
+use self::path::Path;
+use self::table::{Entry, Table};
+use crate::net::{AfiSafi, Prefix};
+use crate::route::{NextHop, PeerId, Route};
+
+/// Adj-RIB-In and Loc-RIB for all peers and families.
+///
+/// Where a method takes `impl Into<Option<PeerId>>`, `None` stands for what this router originates. Each source has at
+/// most one route to a prefix.
+#[derive(Debug)]
+pub struct Rib {
+    table: Table,
+    config: DecisionConfig,
+}
+
+impl Rib {
+    /// An empty one.
+    pub fn new(config: DecisionConfig) -> Rib {
+        Rib { table: Table::default(), config }
+    }
+
+    /// Takes a received (or originated) route with its import result, in place of the one that the same source had
+    /// for the prefix (RFC 4271 §9.1.4, §3.1: an implicit withdrawal).
+    pub fn update(&mut self, received: Route, import: Import, next_hops: &dyn NextHops) -> Option<RibDelta> {
+        let prefix = received.prefix;
+        self.table.insert(Path::new(received, import));
+        self.table.decide(prefix, &self.config, next_hops)
+    }
+
+    /// Takes the source's route to the prefix out; no harm if there is none.
+    pub fn withdraw(
+        &mut self,
+        prefix: Prefix,
+        source: impl Into<Option<PeerId>>,
+        next_hops: &dyn NextHops,
+    ) -> Option<RibDelta> {
+        if !self.table.remove(prefix, source.into()) {
+            return None;
+        }
+        self.table.decide(prefix, &self.config, next_hops)
+    }
+
+    /// Takes out all that the peer sent: its session has ended. Costs what the peer's own routes cost.
+    pub fn withdraw_peer(&mut self, peer: PeerId, next_hops: &dyn NextHops) -> Vec<RibDelta> {
+        let prefixes: Vec<Prefix> = self.table.prefixes_of(Some(peer)).collect();
+        prefixes.into_iter().filter_map(|prefix| self.withdraw(prefix, peer, next_hops)).collect()
+    }
+
+    /// Runs the import policy again over what the source sent, without asking the peer for it.
+    pub fn reimport(
+        &mut self,
+        source: impl Into<Option<PeerId>>,
+        mut import: impl FnMut(&Route) -> Import,
+        next_hops: &dyn NextHops,
+    ) -> Vec<RibDelta> {
+        let source = source.into();
+        let prefixes: Vec<Prefix> = self.table.prefixes_of(source).collect();
+        let update = |prefix| {
+            let received = self.table.path(prefix, source)?.received.clone();
+            let import = import(&received);
+            self.update(received, import, next_hops)
+        };
+        prefixes.into_iter().filter_map(update).collect()
+    }
+
+    /// Decides anew for every prefix that has an accepted route through one of these next hops: their reachability or
+    /// metric changed (RFC 4271 §9.1.2.1).
+    pub fn reconsider(&mut self, changed: &[IpAddr], next_hops: &dyn NextHops) -> Vec<RibDelta> {
+        let prefixes: BTreeSet<Prefix> =
+            changed.iter().flat_map(|address| self.table.prefixes_through(*address)).collect();
+        prefixes.into_iter().filter_map(|prefix| self.table.decide(prefix, &self.config, next_hops)).collect()
+    }
+
+    /// Asks about every next hop in use, and reconsiders those whose metric is not what it was. Costs one question for
+    /// each next hop, however many routes there are.
+    pub fn reconsider_changed(&mut self, next_hops: &dyn NextHops) -> Vec<RibDelta> {
+        let changed: Vec<IpAddr> = self
+            .table
+            .next_hops()
+            .filter(|(address, metric)| next_hops.metric(NextHop::Via(*address)) != *metric)
+            .map(|(address, _)| address)
+            .collect();
+        self.reconsider(&changed, next_hops)
+    }
+
+    /// Every next hop of an accepted route, once.
+    pub fn next_hops(&self) -> impl Iterator<Item = IpAddr> + '_ {
+        self.table.next_hops().map(|(address, _)| address)
+    }
+
+    /// What is selected for exactly this prefix.
+    pub fn selected(&self, prefix: Prefix) -> Option<&Selected> {
+        self.table.entry(prefix)?.selected.as_ref()
+    }
+
+    /// The Loc-RIB of a family, in the order of prefixes.
+    pub fn iter_selected(&self, family: AfiSafi) -> impl Iterator<Item = (Prefix, &Selected)> {
+        self.entries(family).filter_map(|(prefix, entry)| Some((prefix, entry.selected.as_ref()?)))
+    }
+
+    /// How many prefixes have a selected route, over all families.
+    pub fn selected_len(&self) -> usize {
+        self.table.selected()
+    }
+
+    /// The longest prefix with a selected route that contains the address.
+    pub fn longest_match(&self, address: IpAddr) -> Option<(Prefix, &Selected)> {
+        (0..=AfiSafi::of(address).address_bits()).rev().find_map(|length| {
+            let prefix = Prefix::new(address, length).ok()?;
+            Some((prefix, self.selected(prefix)?))
+        })
+    }
+
+    /// Every prefix of a family that anybody sent, in order, whether or not a route is selected.
+    pub fn prefixes(&self, family: AfiSafi) -> impl Iterator<Item = Prefix> + '_ {
+        self.entries(family).map(|(prefix, _)| prefix)
+    }
+
+    /// Every path to exactly this prefix and how it stands: the best first, then those beside it, those that lost (who
+    /// came farthest before the others), the ineligible and the rejected; by source among equals.
+    pub fn candidates<'a>(&'a self, prefix: Prefix) -> Vec<Candidate<'a>> {
+        let Some(entry) = self.table.entry(prefix) else { return Vec::new() };
+        let (places, contenders) = entry.contenders();
+        // The decision once more, with the metrics that it was made with.
+        let ranking = decision::rank(&contenders, &self.config);
+        let candidate = |(place, path): (usize, &'a Path)| {
+            let standing = match (path.import(), places.binary_search(&place), &ranking) {
+                (Err(reason), ..) => Standing::Rejected(reason),
+                (Ok(_), Ok(contender), Some(ranking)) => standing_in(ranking, contender, &contenders),
+                (Ok(route), Err(_), _) | (Ok(route), _, None) => {
+                    Standing::Ineligible(Ineligible::UnreachableNextHop { next_hop: route.next_hop })
+                }
+            };
+            Candidate { received: &path.received, accepted: path.import().ok(), metric: path.metric, standing }
+        };
+        let mut candidates: Vec<Candidate<'a>> = entry.paths.iter().enumerate().map(candidate).collect();
+        candidates.sort_by_key(|candidate| listing_rank(&candidate.standing));
+        candidates
+    }
+
+    /// The source's route to exactly this prefix.
+    pub fn received(&self, prefix: Prefix, source: impl Into<Option<PeerId>>) -> Option<Received<'_>> {
+        let path = self.table.path(prefix, source.into())?;
+        Some(Received { route: &path.received, import: path.import() })
+    }
+
+    /// The source's Adj-RIB-In with the import results, in the order of prefixes.
+    pub fn routes_of(&self, source: impl Into<Option<PeerId>>) -> impl Iterator<Item = Received<'_>> {
+        let source = source.into();
+        self.table.prefixes_of(source).filter_map(move |prefix| self.received(prefix, source))
+    }
+
+    /// How many routes there are from the source.
+    pub fn counts(&self, source: impl Into<Option<PeerId>>) -> Counts {
+        self.table.counts(source.into())
+    }
+
+    fn entries(&self, family: AfiSafi) -> impl Iterator<Item = (Prefix, &Entry)> {
+        self.table.entries_from(Prefix::default_route(family)).take_while(move |(prefix, _)| prefix.family() == family)
+    }
+}
+
+/// How one of the contenders stands.
+fn standing_in<'a>(ranking: &Ranking, contender: usize, contenders: &[Contender<'a>]) -> Standing<'a> {
+    match ranking.lost[contender] {
+        None => Standing::Best,
+        Some(_) if ranking.multipath.contains(&contender) => Standing::Multipath,
+        Some((to, at)) => Standing::Lost { to: &contenders[to].route.source, at },
+    }
+}
+
+/// The place of a standing in a listing.
+fn listing_rank(standing: &Standing<'_>) -> (u8, std::cmp::Reverse<Option<Step>>) {
+    let (rank, step) = match standing {
+        Standing::Best => (0, None),
+        Standing::Multipath => (1, None),
+        Standing::Lost { at, .. } => (2, Some(*at)),
+        Standing::Ineligible(_) => (3, None),
+        Standing::Rejected(_) => (4, None),
+    };
+    (rank, std::cmp::Reverse(step))
+}
