@@ -1,10 +1,12 @@
 //! The routing information base: Adj-RIB-In, decision process, Loc-RIB and Adj-RIB-Out (RFC 4271 §3.2 and §9).
 //!
-//! Routes come in with the import policy's verdict beside them; what changes in the Loc-RIB comes out as deltas.
+//! Routes come in with the import policy's verdict beside them; what changes in the Loc-RIB comes out as deltas. An
+//! [`AdjRibOut`] turns what a peer should know into few and well packed announcements and withdrawals.
 //!
 //! Not here: policies and loop checks (the speaker runs them and hands over their results), how a next hop is resolved
 //! (asked through [`NextHops`]), messages, and the kernel's table.
 
+mod adj_rib_out;
 mod decision;
 #[cfg(test)]
 mod decision_tests;
@@ -15,6 +17,7 @@ mod model_tests;
 mod path;
 mod table;
 
+pub use adj_rib_out::{AdjRibOut, Batch, Outbound};
 pub use decision::{Contender, DEFAULT_LOCAL_PREF, DecisionConfig, Step, compare};
 pub use path::{Candidate, Counts, Import, Ineligible, NextHops, Received, Rejection, RibDelta, Selected, Standing};
 
