@@ -1,1 +1,85 @@
-//! fib.
+//! What the kernel's routing table *should* hold for BGP, and the difference to what it does hold.
+//!
+//! The Loc-RIB says which prefixes are wanted through which next hops, the host's state says how those are reached; the
+//! [`Fib`] resolves one by the other (RFC 4271 §9.1.2.1), keeps peers reachable whatever BGP says, and hands out the
+//! operations that are left to do. It never looks at a kernel itself: `kernel` carries the operations out.
+
+mod entry;
+mod pin;
+mod resolve;
+mod table;
+
+#[cfg(test)]
+mod tests;
+
+pub use entry::{Failure, FibEntry};
+pub use resolve::Withheld;
+pub use table::Fib;
+
+use crate::host::{Hop, HostRoute, PROTOCOL_BGP, RouteKind, TABLE_MAIN};
+use crate::net::Prefix;
+
+/// By what our routes are told from everybody else's. All three together mark a route as ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FibConfig {
+    /// The kernel's routing table.
+    pub table: u32,
+    /// `RTA_PRIORITY`.
+    pub metric: u32,
+    /// `RTPROT_*`.
+    pub protocol: u8,
+}
+
+impl FibConfig {
+    /// Below what DHCP clients give their default routes (100 and up), since a default route learned by BGP is meant to
+    /// win over those; above connected and static routes (0); and neither FRR's 20 nor BIRD's 32, so that their routes
+    /// are never taken for ours when they run on the same machine.
+    pub const METRIC: u32 = 79;
+
+    /// Whether a route in the kernel is one that we installed.
+    pub fn is_ours(&self, route: &HostRoute) -> bool {
+        (route.table, route.metric, route.protocol) == (self.table, self.metric, self.protocol)
+            && route.kind == RouteKind::Unicast
+    }
+}
+
+impl Default for FibConfig {
+    fn default() -> FibConfig {
+        FibConfig { table: TABLE_MAIN, metric: FibConfig::METRIC, protocol: PROTOCOL_BGP }
+    }
+}
+
+/// A route as we install it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FibRoute {
+    /// The destination.
+    pub prefix: Prefix,
+    /// The kernel's routing table.
+    pub table: u32,
+    /// `RTA_PRIORITY`.
+    pub metric: u32,
+    /// `RTPROT_*`.
+    pub protocol: u8,
+    /// The ways out: sorted, distinct, at least one.
+    pub hops: Vec<Hop>,
+}
+
+/// One thing to do to the kernel's table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FibOp {
+    /// Add a route where none of this prefix and metric is.
+    Install(FibRoute),
+    /// Give our route other hops.
+    Replace(FibRoute),
+    /// Take our route away.
+    Withdraw(FibRoute),
+}
+
+impl FibOp {
+    /// The route that it is about.
+    pub fn route(&self) -> &FibRoute {
+        match self {
+            FibOp::Install(route) | FibOp::Replace(route) | FibOp::Withdraw(route) => route,
+        }
+    }
+}

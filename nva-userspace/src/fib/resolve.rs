@@ -1,0 +1,78 @@
+//! From next hops to ways out.
+
+use std::net::IpAddr;
+
+use thiserror::Error;
+
+use crate::host::{Hop, HostState, TABLE_MAIN};
+use crate::net::Prefix;
+use crate::route::NextHop;
+
+/// `RTPROT_KERNEL`: the routes that come with an interface's address.
+const PROTOCOL_KERNEL: u8 = 2;
+
+/// Why a prefix that BGP wants is not to be installed.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Withheld {
+    /// We are its next hop: originated here, or announced to us with our own address (RFC 4271 §5.1.3).
+    #[error("its next hop is this router itself")]
+    OwnNextHop,
+    /// No next hop is reachable by a route that is not BGP's.
+    #[error("no route that is not BGP's leads to its next hop {0}")]
+    Unreachable(IpAddr),
+    /// It is the subnet of an interface.
+    #[error("it is the subnet of an interface of this router")]
+    Connected,
+}
+
+/// The ways out to one next hop: the route that leads there gives the gateway, unless the next hop is on the link.
+pub(super) fn resolve(next_hop: IpAddr, host: &HostState) -> Result<Vec<Hop>, Withheld> {
+    if host.is_own_address(next_hop) {
+        return Err(Withheld::OwnNextHop);
+    }
+    let way = host.resolve(next_hop).ok_or(Withheld::Unreachable(next_hop))?;
+    Ok(way.hops.into_iter().map(|hop| Hop { gateway: hop.gateway.or(Some(next_hop)), ..hop }).collect())
+}
+
+/// The ways out for a prefix, given how each of its next hops resolved. Next hops that do not resolve are left out as
+/// long as one does.
+pub(super) fn combine<'a>(
+    prefix: Prefix,
+    next_hops: &[NextHop],
+    ways: impl Fn(IpAddr) -> Option<&'a Result<Vec<Hop>, Withheld>>,
+    host: &HostState,
+) -> Result<Vec<Hop>, Withheld> {
+    if is_connected(prefix, host) {
+        return Err(Withheld::Connected);
+    }
+    let mut hops = Vec::new();
+    let mut refusal = None;
+    for next_hop in next_hops {
+        match next_hop {
+            NextHop::Own => return Err(Withheld::OwnNextHop),
+            NextHop::Via(address) => match ways(*address) {
+                Some(Ok(found)) => hops.extend_from_slice(found),
+                Some(Err(reason)) => refusal = refusal.or(Some(reason.clone())),
+                None => refusal = refusal.or(Some(Withheld::Unreachable(*address))),
+            },
+        }
+    }
+    if hops.is_empty() { Err(refusal.unwrap_or(Withheld::OwnNextHop)) } else { Ok(normalised(hops)) }
+}
+
+/// Sorted, one for each gateway and link; a single way has no use for a weight, and the kernel would not tell it back.
+pub(super) fn normalised(mut hops: Vec<Hop>) -> Vec<Hop> {
+    hops.sort_unstable();
+    hops.dedup_by_key(|hop| (hop.gateway, hop.link));
+    if let [only] = hops.as_mut_slice() {
+        only.weight = 1;
+    }
+    hops
+}
+
+/// Whether an interface's address put exactly this prefix on a link. In IPv4 the kernel prefers it to ours by itself;
+/// in IPv6 it does not, because there connected routes have metric 256.
+fn is_connected(prefix: Prefix, host: &HostState) -> bool {
+    let connected = |route: &&crate::host::HostRoute| route.table == TABLE_MAIN && route.protocol == PROTOCOL_KERNEL;
+    host.routes_of(prefix).iter().any(|route| connected(&route))
+}

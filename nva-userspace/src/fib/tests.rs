@@ -1,0 +1,525 @@
+//! Resolution, pins, restarts and refusals by table; and the property that whatever happens, carrying out the
+//! operations makes the kernel's table what it should be.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::host::{Address, HostEvent, HostState, Link, Snapshot, TABLE_LOCAL};
+use crate::route::NextHop;
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().expect(text)
+}
+
+fn prefix(text: &str) -> Prefix {
+    text.parse().expect(text)
+}
+
+fn via(gateway: &str, link: u32) -> Hop {
+    Hop { gateway: Some(ip(gateway)), link, weight: 1 }
+}
+
+fn on(link: u32) -> Hop {
+    Hop { gateway: None, link, weight: 1 }
+}
+
+fn link(index: u32, up: bool) -> Link {
+    Link { index, name: format!("eth{index}"), mac: Some([2; 6]), mtu: 1500, up, loopback: false }
+}
+
+fn foreign(net: &str, protocol: u8, hops: &[Hop]) -> HostRoute {
+    let prefix = prefix(net);
+    HostRoute { table: TABLE_MAIN, prefix, metric: 0, protocol, kind: RouteKind::Unicast, hops: hops.to_vec() }
+}
+
+fn ours(net: &str, hops: &[Hop]) -> HostRoute {
+    HostRoute { metric: FibConfig::METRIC, ..foreign(net, PROTOCOL_BGP, hops) }
+}
+
+/// A kernel that does what it is told, and the daemon's view of it.
+#[derive(Debug)]
+struct Bench {
+    host: HostState,
+    fib: Fib,
+}
+
+impl Bench {
+    /// An NVA as in Azure: a NIC in 10.0.1.0/24 with the default route through .1, a second NIC in 10.0.2.0/24.
+    fn new() -> Bench {
+        let mut bench = Bench { host: HostState::default(), fib: Fib::new(FibConfig::default()) };
+        let own = |link, address, prefix_len| Address { link, address: ip(address), prefix_len, peer: None };
+        let local = HostRoute { table: TABLE_LOCAL, kind: RouteKind::Local, ..foreign("10.0.1.9/32", 2, &[on(1)]) };
+        for event in [
+            HostEvent::LinkSet(link(1, true)),
+            HostEvent::LinkSet(link(2, true)),
+            HostEvent::AddressAdded(own(1, "10.0.1.9", 24)),
+            HostEvent::AddressAdded(own(2, "10.0.2.9", 24)),
+            HostEvent::RouteAdded(local),
+            HostEvent::RouteAdded(foreign("10.0.1.0/24", 2, &[on(1)])),
+            HostEvent::RouteAdded(foreign("10.0.2.0/24", 2, &[on(2)])),
+            HostEvent::RouteAdded(foreign("0.0.0.0/0", 16, &[via("10.0.1.1", 1)])),
+        ] {
+            bench.tell(event);
+        }
+        bench
+    }
+
+    fn tell(&mut self, event: HostEvent) {
+        let delta = self.host.apply(event);
+        self.fib.host_changed(&delta, &self.host);
+    }
+
+    fn want(&mut self, net: &str, next_hops: &[&str]) {
+        let next_hops: Vec<NextHop> = next_hops.iter().map(|text| NextHop::Via(ip(text))).collect();
+        self.fib.want(prefix(net), Some(&next_hops), &self.host);
+    }
+
+    fn unwant(&mut self, net: &str) {
+        self.fib.want(prefix(net), None, &self.host);
+    }
+
+    /// Carries out everything that is to be done; the kernel confirms and notifies. What was done, in words.
+    fn run(&mut self) -> Vec<String> {
+        let mut done = Vec::new();
+        while let Some(op) = self.fib.poll_op() {
+            done.push(self.carry_out(&op));
+            self.fib.acknowledge(&op, Ok(()));
+        }
+        done
+    }
+
+    fn carry_out(&mut self, op: &FibOp) -> String {
+        let route = op.route();
+        let at_kernel = HostRoute {
+            table: route.table,
+            prefix: route.prefix,
+            metric: route.metric,
+            protocol: route.protocol,
+            kind: RouteKind::Unicast,
+            hops: route.hops.clone(),
+        };
+        let held = self.held(route.prefix);
+        let word = match op {
+            FibOp::Install(_) => {
+                assert_eq!(held, None, "{} is installed twice", route.prefix);
+                self.tell(HostEvent::RouteSet(at_kernel));
+                "install"
+            }
+            FibOp::Replace(_) => {
+                assert!(held.is_some(), "{} is replaced but not there", route.prefix);
+                self.tell(HostEvent::RouteSet(at_kernel));
+                "replace"
+            }
+            FibOp::Withdraw(_) => {
+                assert_eq!(held.as_ref(), Some(&route.hops), "{} is withdrawn but not there", route.prefix);
+                self.tell(HostEvent::RouteRemoved(at_kernel));
+                "withdraw"
+            }
+        };
+        format!("{word} {}", route.prefix)
+    }
+
+    /// Our route in the kernel.
+    fn held(&self, prefix: Prefix) -> Option<Vec<Hop>> {
+        let routes = self.host.routes_of(prefix);
+        routes.iter().find(|route| self.fib.config().is_ours(route)).map(|route| route.hops.clone())
+    }
+
+    fn withheld(&self, net: &str) -> Option<Withheld> {
+        self.fib.entry(prefix(net)).and_then(|entry| entry.withheld.cloned())
+    }
+}
+
+#[test]
+fn next_hops_resolve_on_the_link_or_through_a_gateway() {
+    let mut bench = Bench::new();
+    bench.tell(HostEvent::RouteAdded(foreign("172.16.0.0/16", 4, &[via("10.0.2.1", 2)])));
+    for (next_hops, hops) in [
+        (&["10.0.1.100"][..], vec![via("10.0.1.100", 1)]),
+        (&["192.0.2.1"], vec![via("10.0.1.1", 1)]),
+        (&["172.16.9.9"], vec![via("10.0.2.1", 2)]),
+        (&["10.0.2.101", "10.0.1.100"], vec![via("10.0.1.100", 1), via("10.0.2.101", 2)]),
+        (&["192.0.2.1", "192.0.2.2"], vec![via("10.0.1.1", 1)]),
+        (&["10.0.1.100", "2001:db8::1"], vec![via("10.0.1.100", 1)]),
+    ] {
+        bench.want("100.0.0.1/32", next_hops);
+        bench.run();
+        assert_eq!(bench.held(prefix("100.0.0.1/32")), Some(hops), "{next_hops:?}");
+    }
+    bench.unwant("100.0.0.1/32");
+    assert_eq!(bench.run(), ["withdraw 100.0.0.1/32"]);
+    assert_eq!(bench.fib.entries().count(), 0, "nothing is left behind");
+    assert_eq!(bench.fib.next_hop(ip("10.0.1.100")), None);
+}
+
+#[test]
+fn what_must_not_be_installed_is_withheld_with_a_reason() {
+    let mut bench = Bench::new();
+    bench.fib.want(prefix("100.0.0.9/32"), Some(&[NextHop::Own]), &bench.host);
+    bench.want("100.0.0.1/32", &["10.0.1.9"]);
+    bench.want("100.0.0.2/32", &["2001:db8::1"]);
+    bench.want("10.0.2.0/24", &["10.0.1.100"]);
+    assert_eq!(bench.run(), Vec::<String>::new());
+    assert_eq!(bench.withheld("100.0.0.9/32"), Some(Withheld::OwnNextHop));
+    assert_eq!(bench.withheld("100.0.0.1/32"), Some(Withheld::OwnNextHop));
+    assert_eq!(bench.withheld("100.0.0.2/32"), Some(Withheld::Unreachable(ip("2001:db8::1"))));
+    assert_eq!(bench.withheld("10.0.2.0/24"), Some(Withheld::Connected));
+}
+
+#[test]
+fn nothing_resolves_through_a_route_of_our_own() {
+    let mut bench = Bench::new();
+    bench.want("172.16.0.0/16", &["10.0.2.1"]);
+    bench.run();
+    bench.want("100.0.0.1/32", &["172.16.9.9"]);
+    bench.run();
+    assert_eq!(bench.held(prefix("100.0.0.1/32")), Some(vec![via("10.0.1.1", 1)]), "by the default route, not by BGP");
+}
+
+#[test]
+fn routes_follow_their_next_hops_ways() {
+    let mut bench = Bench::new();
+    bench.want("100.0.0.1/32", &["172.16.9.9"]);
+    bench.want("100.0.0.2/32", &["10.0.2.101", "172.16.9.9"]);
+    assert_eq!(bench.run(), ["install 100.0.0.1/32", "install 100.0.0.2/32"]);
+
+    let way = foreign("172.16.0.0/16", 4, &[via("10.0.2.1", 2)]);
+    bench.tell(HostEvent::RouteAdded(way.clone()));
+    assert_eq!(bench.run(), ["replace 100.0.0.1/32", "replace 100.0.0.2/32"]);
+    assert_eq!(bench.held(prefix("100.0.0.2/32")), Some(vec![via("10.0.2.1", 2), via("10.0.2.101", 2)]));
+
+    bench.tell(HostEvent::LinkSet(link(2, false)));
+    assert_eq!(bench.run(), ["replace 100.0.0.1/32", "replace 100.0.0.2/32"]);
+    assert_eq!(bench.held(prefix("100.0.0.2/32")), Some(vec![via("10.0.1.1", 1)]), "the default route is left");
+
+    bench.tell(HostEvent::LinkSet(link(1, false)));
+    assert_eq!(bench.run(), ["withdraw 100.0.0.1/32", "withdraw 100.0.0.2/32"]);
+    assert_eq!(bench.withheld("100.0.0.1/32"), Some(Withheld::Unreachable(ip("172.16.9.9"))));
+
+    bench.tell(HostEvent::LinkSet(link(1, true)));
+    assert_eq!(bench.run(), ["install 100.0.0.1/32", "install 100.0.0.2/32"]);
+}
+
+#[test]
+fn a_peer_is_pinned_before_a_route_that_would_capture_it() {
+    let mut bench = Bench::new();
+    // The route server: several hops away, through the subnet's router.
+    bench.fib.pin(ip("10.13.76.4"), &bench.host);
+    assert_eq!(bench.run(), Vec::<String>::new(), "as long as nothing covers it, it needs no pin");
+
+    bench.want("10.13.76.0/24", &["10.0.2.101"]);
+    assert_eq!(bench.run(), ["install 10.13.76.4/32", "install 10.13.76.0/24"]);
+    assert_eq!(bench.held(prefix("10.13.76.4/32")), Some(vec![via("10.0.1.1", 1)]));
+    assert!(bench.fib.entry(prefix("10.13.76.4/32")).is_some_and(|entry| entry.pinned));
+
+    bench.want("10.13.76.4/32", &["10.0.2.101"]);
+    assert_eq!(bench.run(), Vec::<String>::new(), "BGP has no say about a peer's own address");
+
+    bench.tell(HostEvent::RouteSet(foreign("0.0.0.0/0", 16, &[via("10.0.1.2", 1)])));
+    assert_eq!(bench.run(), ["replace 10.13.76.4/32"], "the pin follows the way without BGP");
+
+    bench.unwant("10.13.76.0/24");
+    assert_eq!(bench.run(), ["withdraw 10.13.76.0/24"], "the peer's own /32 would still capture it");
+    bench.unwant("10.13.76.4/32");
+    assert_eq!(bench.run(), ["withdraw 10.13.76.4/32"]);
+    assert_eq!(bench.fib.entries().count(), 0);
+}
+
+#[test]
+fn a_pin_goes_only_after_the_route_that_made_it_necessary() {
+    let mut bench = Bench::new();
+    bench.fib.pin(ip("10.13.76.4"), &bench.host);
+    bench.want("10.13.76.0/24", &["10.0.2.101"]);
+    bench.run();
+    bench.unwant("10.13.76.0/24");
+    assert_eq!(bench.run(), ["withdraw 10.13.76.0/24", "withdraw 10.13.76.4/32"]);
+
+    bench.want("0.0.0.0/0", &["10.0.2.101"]);
+    assert_eq!(bench.run(), ["install 10.13.76.4/32", "install 0.0.0.0/0"], "an equally long route captures as well");
+    bench.fib.unpin(ip("10.13.76.4"));
+    assert_eq!(bench.run(), ["withdraw 10.13.76.4/32"]);
+}
+
+#[test]
+fn a_connected_peer_is_pinned_only_against_more_specific_routes() {
+    let mut bench = Bench::new();
+    bench.fib.pin(ip("10.0.1.100"), &bench.host);
+    bench.want("10.0.0.0/16", &["10.0.2.101"]);
+    assert_eq!(bench.run(), ["install 10.0.0.0/16"], "the connected subnet is more specific");
+    bench.want("10.0.1.96/28", &["10.0.2.101"]);
+    assert_eq!(bench.run(), ["install 10.0.1.100/32", "install 10.0.1.96/28"]);
+    assert_eq!(bench.held(prefix("10.0.1.100/32")), Some(vec![on(1)]));
+}
+
+#[test]
+fn a_restart_keeps_what_it_finds_until_it_is_reconciled() {
+    let mut bench = Bench::new();
+    for (net, gateway) in [("100.0.0.1/32", "10.0.1.100"), ("100.0.0.2/32", "10.0.1.100"), ("100.0.0.3/32", "10.0.1.7")]
+    {
+        bench.tell(HostEvent::RouteAdded(ours(net, &[via(gateway, 1)])));
+    }
+    let others = HostRoute { metric: 20, ..ours("100.0.0.4/32", &[via("10.0.1.7", 1)]) };
+    bench.tell(HostEvent::RouteAdded(others.clone()));
+    bench.fib.adopt(&bench.host);
+    assert_eq!(bench.run(), Vec::<String>::new());
+
+    bench.want("100.0.0.1/32", &["10.0.1.100"]);
+    assert_eq!(bench.run(), Vec::<String>::new(), "it is there already");
+    bench.want("100.0.0.2/32", &["10.0.1.101"]);
+    assert_eq!(bench.run(), ["replace 100.0.0.2/32"]);
+    bench.want("100.0.0.5/32", &["10.0.1.100"]);
+    assert_eq!(bench.run(), ["install 100.0.0.5/32"]);
+    assert!(bench.fib.entry(prefix("100.0.0.3/32")).is_some_and(|entry| entry.adopted));
+
+    bench.fib.reconcile();
+    assert_eq!(bench.run(), ["withdraw 100.0.0.3/32"]);
+    assert_eq!(bench.host.routes_of(others.prefix), [others]);
+}
+
+#[test]
+fn an_adopted_route_that_bgp_withdraws_goes_at_once() {
+    let mut bench = Bench::new();
+    bench.tell(HostEvent::RouteAdded(ours("100.0.0.1/32", &[via("10.0.1.100", 1)])));
+    bench.want("100.0.0.1/32", &["10.0.1.100"]);
+    bench.unwant("100.0.0.1/32");
+    assert_eq!(bench.run(), ["withdraw 100.0.0.1/32"]);
+}
+
+#[test]
+fn a_refusal_is_shown_and_tried_again_on_request() {
+    let mut bench = Bench::new();
+    bench.want("100.0.0.1/32", &["10.0.1.100"]);
+    for attempts in 1..3 {
+        let op = bench.fib.poll_op().expect("an operation");
+        assert_eq!(bench.fib.poll_op(), None, "one at a time for each prefix");
+        bench.fib.acknowledge(&op, Err("Network is unreachable".into()));
+        assert_eq!(bench.fib.poll_op(), None, "no hot loop");
+        let entry = bench.fib.entry(prefix("100.0.0.1/32")).expect("still wanted");
+        assert_eq!(entry.failure, Some(&Failure { reason: "Network is unreachable".into(), attempts }));
+        assert_eq!(entry.installed, None);
+        bench.fib.retry_failed();
+    }
+    assert_eq!(bench.run(), ["install 100.0.0.1/32"]);
+    assert_eq!(bench.fib.entry(prefix("100.0.0.1/32")).and_then(|entry| entry.failure), None);
+}
+
+#[test]
+fn a_change_of_mind_while_an_operation_is_under_way_is_caught_up() {
+    let mut bench = Bench::new();
+    bench.want("100.0.0.1/32", &["10.0.1.100"]);
+    let op = bench.fib.poll_op().expect("an operation");
+    bench.want("100.0.0.1/32", &["10.0.1.101"]);
+    assert_eq!(bench.fib.poll_op(), None);
+    bench.carry_out(&op);
+    bench.fib.acknowledge(&op, Ok(()));
+    assert_eq!(bench.run(), ["replace 100.0.0.1/32"]);
+
+    bench.want("100.0.0.1/32", &["10.0.1.100"]);
+    let op = bench.fib.poll_op().expect("an operation");
+    bench.unwant("100.0.0.1/32");
+    bench.carry_out(&op);
+    bench.fib.acknowledge(&op, Ok(()));
+    assert_eq!(bench.run(), ["withdraw 100.0.0.1/32"]);
+}
+
+#[test]
+fn what_somebody_else_takes_away_or_changes_is_put_right() {
+    let mut bench = Bench::new();
+    bench.want("100.0.0.1/32", &["10.0.1.100"]);
+    bench.run();
+    bench.tell(HostEvent::RouteRemoved(ours("100.0.0.1/32", &[via("10.0.1.100", 1)])));
+    assert_eq!(bench.run(), ["install 100.0.0.1/32"]);
+    bench.tell(HostEvent::RouteSet(ours("100.0.0.1/32", &[via("10.0.1.7", 1)])));
+    assert_eq!(bench.run(), ["replace 100.0.0.1/32"]);
+
+    bench.fib.reconcile();
+    bench.tell(HostEvent::RouteAdded(ours("100.0.0.2/32", &[via("10.0.1.7", 1)])));
+    assert_eq!(bench.run(), ["withdraw 100.0.0.2/32"], "with our marks, but nobody wants it");
+}
+
+#[test]
+fn late_notifications_are_not_mistaken_for_interference() {
+    let mut bench = Bench::new();
+    let (first, second) =
+        (ours("100.0.0.1/32", &[via("10.0.1.100", 1)]), ours("100.0.0.1/32", &[via("10.0.1.101", 1)]));
+    // Two operations are acknowledged before the notification of the first arrives.
+    for gateway in ["10.0.1.100", "10.0.1.101"] {
+        bench.want("100.0.0.1/32", &[gateway]);
+        let op = bench.fib.poll_op().expect("an operation");
+        bench.fib.acknowledge(&op, Ok(()));
+    }
+    bench.tell(HostEvent::RouteSet(first.clone()));
+    assert_eq!(bench.run(), Vec::<String>::new());
+    bench.tell(HostEvent::RouteSet(second));
+    bench.tell(HostEvent::RouteSet(first));
+    assert_eq!(bench.run(), ["replace 100.0.0.1/32"], "from now on it is interference");
+
+    // A notification that never comes is noticed by the second audit.
+    bench.want("100.0.0.2/32", &["10.0.1.100"]);
+    let op = bench.fib.poll_op().expect("an operation");
+    bench.fib.acknowledge(&op, Ok(()));
+    bench.fib.adopt(&bench.host);
+    assert_eq!(bench.run(), Vec::<String>::new());
+    bench.fib.adopt(&bench.host);
+    assert_eq!(bench.run(), ["install 100.0.0.2/32"]);
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Want(u8, Vec<u8>),
+    Unwant(u8),
+    Link(u32, bool),
+    Way(u8, Option<u32>),
+    Pin(u8),
+    Unpin(u8),
+    Interfere(u8, Option<u8>),
+    Work(u8),
+    Refuse,
+}
+
+/// Prefixes of every kind: one inside the other, over the peers, over the next hops.
+const NETS: [&str; 7] =
+    ["0.0.0.0/0", "10.0.0.0/16", "10.0.1.96/28", "172.16.0.0/16", "172.16.9.0/24", "172.16.9.9/32", "100.0.0.1/32"];
+const NEXT_HOPS: [&str; 6] = ["10.0.1.100", "10.0.2.101", "172.16.9.9", "192.0.2.1", "10.0.1.9", "2001:db8::1"];
+const PEERS: [&str; 3] = ["10.0.1.100", "172.16.9.9", "192.0.2.1"];
+const WAYS: [&str; 3] = ["0.0.0.0/0", "172.16.0.0/16", "192.0.2.0/28"];
+
+fn any_step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (0..7u8, prop::collection::vec(0..6u8, 1..3)).prop_map(|(net, next_hops)| Step::Want(net, next_hops)),
+        2 => (0..7u8).prop_map(Step::Unwant),
+        1 => (1..3u32, any::<bool>()).prop_map(|(link, up)| Step::Link(link, up)),
+        2 => (0..3u8, proptest::option::of(1..3u32)).prop_map(|(way, link)| Step::Way(way, link)),
+        1 => (0..3u8).prop_map(Step::Pin),
+        1 => (0..3u8).prop_map(Step::Unpin),
+        1 => (0..7u8, proptest::option::of(0..2u8)).prop_map(|(net, gateway)| Step::Interfere(net, gateway)),
+        3 => (1..4u8).prop_map(Step::Work),
+        1 => Just(Step::Refuse),
+    ]
+}
+
+impl Bench {
+    fn step(&mut self, step: Step) {
+        match step {
+            Step::Want(net, next_hops) => {
+                let next_hops: Vec<&str> = next_hops.iter().map(|at| NEXT_HOPS[usize::from(*at)]).collect();
+                self.want(NETS[usize::from(net)], &next_hops);
+            }
+            Step::Unwant(net) => self.unwant(NETS[usize::from(net)]),
+            Step::Link(index, up) => self.tell(HostEvent::LinkSet(link(index, up))),
+            Step::Way(way, over) => {
+                let net = WAYS[usize::from(way)];
+                let mut old: Vec<HostRoute> = self.host.routes_of(prefix(net)).to_vec();
+                old.retain(|route| !self.fib.config().is_ours(route));
+                for route in old {
+                    self.tell(HostEvent::RouteRemoved(route));
+                }
+                if let Some(link) = over {
+                    self.tell(HostEvent::RouteAdded(foreign(net, 4, &[via(&format!("10.0.{link}.1"), link)])));
+                }
+            }
+            Step::Pin(peer) => self.fib.pin(ip(PEERS[usize::from(peer)]), &self.host),
+            Step::Unpin(peer) => self.fib.unpin(ip(PEERS[usize::from(peer)])),
+            Step::Interfere(net, gateway) => {
+                let net = NETS[usize::from(net)];
+                if let Some(hops) = self.held(prefix(net)) {
+                    self.tell(HostEvent::RouteRemoved(ours(net, &hops)));
+                }
+                if let Some(last) = gateway {
+                    self.tell(HostEvent::RouteAdded(ours(net, &[via(&format!("10.0.1.{}", 200 + last), 1)])));
+                }
+            }
+            Step::Work(count) => {
+                for _ in 0..count {
+                    let Some(op) = self.fib.poll_op() else { break };
+                    self.carry_out(&op);
+                    self.fib.acknowledge(&op, Ok(()));
+                }
+            }
+            Step::Refuse => {
+                if let Some(op) = self.fib.poll_op() {
+                    self.fib.acknowledge(&op, Err("refused".into()));
+                }
+            }
+        }
+    }
+
+    /// What the kernel should hold of ours, worked out from nothing by another and slower way than `Fib`'s.
+    fn should_hold(&self, wanted: &BTreeMap<Prefix, Vec<IpAddr>>, pins: &[IpAddr]) -> BTreeMap<Prefix, Vec<Hop>> {
+        let mut want = BTreeMap::new();
+        for (prefix, next_hops) in wanted {
+            let mut hops: Vec<Hop> = Vec::new();
+            for next_hop in next_hops.iter().filter(|next_hop| !self.host.is_own_address(**next_hop)) {
+                let found = self.host.resolve(*next_hop).map(|way| way.hops).unwrap_or_default();
+                hops.extend(found.iter().map(|hop| Hop { gateway: hop.gateway.or(Some(*next_hop)), ..*hop }));
+            }
+            hops.sort();
+            hops.dedup();
+            if !hops.is_empty() {
+                want.insert(*prefix, hops);
+            }
+        }
+        let bgp: Vec<Prefix> = want.keys().copied().collect();
+        for peer in pins {
+            let Some(way) = self.host.resolve(*peer) else { continue };
+            if bgp.iter().any(|prefix| prefix.contains(*peer) && prefix.len() >= way.prefix.len()) {
+                want.insert(Prefix::host(*peer), way.hops);
+            }
+        }
+        want
+    }
+
+    fn holds(&self) -> BTreeMap<Prefix, Vec<Hop>> {
+        let ours = self.host.routes().filter(|route| self.fib.config().is_ours(route));
+        ours.map(|route| (route.prefix, route.hops.clone())).collect()
+    }
+}
+
+proptest! {
+    /// apply(diff(have, want)) == want, whatever came before.
+    #[test]
+    fn the_kernel_ends_up_with_what_it_should_hold(steps in prop::collection::vec(any_step(), 0..60)) {
+        let mut bench = Bench::new();
+        bench.fib.reconcile();
+        let (mut wanted, mut pins) = (BTreeMap::new(), Vec::new());
+        for step in steps {
+            match &step {
+                Step::Want(net, next_hops) => {
+                    let next_hops = next_hops.iter().map(|at| ip(NEXT_HOPS[usize::from(*at)])).collect();
+                    wanted.insert(prefix(NETS[usize::from(*net)]), next_hops);
+                }
+                Step::Unwant(net) => { wanted.remove(&prefix(NETS[usize::from(*net)])); }
+                Step::Pin(peer) => pins.push(ip(PEERS[usize::from(*peer)])),
+                Step::Unpin(peer) => pins.retain(|pinned| *pinned != ip(PEERS[usize::from(*peer)])),
+                Step::Link(..) | Step::Way(..) | Step::Interfere(..) | Step::Work(_) | Step::Refuse => (),
+            }
+            bench.step(step);
+        }
+        bench.fib.retry_failed();
+        bench.run();
+        prop_assert_eq!(bench.holds(), bench.should_hold(&wanted, &pins));
+        prop_assert_eq!(bench.run(), Vec::<String>::new(), "there is nothing left to do");
+
+        // A second life that finds the same routes has nothing to do either.
+        let snapshot = Snapshot {
+            links: bench.host.links().cloned().collect(),
+            addresses: bench.host.addresses().copied().collect(),
+            neighbours: Vec::new(),
+            routes: bench.host.routes().cloned().collect(),
+        };
+        let mut second = Bench { host: HostState::default(), fib: Fib::new(FibConfig::default()) };
+        second.tell(HostEvent::Resync(Box::new(snapshot)));
+        for (net, next_hops) in &wanted {
+            let next_hops: Vec<NextHop> = next_hops.iter().copied().map(NextHop::Via).collect();
+            second.fib.want(*net, Some(&next_hops), &second.host);
+        }
+        for peer in &pins {
+            second.fib.pin(*peer, &second.host);
+        }
+        second.fib.reconcile();
+        prop_assert_eq!(second.run(), Vec::<String>::new());
+    }
+}
