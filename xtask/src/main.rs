@@ -1,2 +1,98 @@
-//! xtask.
-fn main() {}
+//! `cargo xtask`: everything around the code, from an empty machine to a passed test run.
+//!
+//! Each subcommand is a module; [`cmd`] runs other programs and says so, [`workspace`] knows where things are. Nothing
+//! here is part of `nva` itself.
+
+mod build;
+mod cmd;
+mod lab;
+mod setup;
+mod toolchain;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use setup::Level;
+use workspace::Workspace;
+
+const OVERVIEW: &str = "\
+Start here:
+  cargo xtask demo     sets up what is missing, builds, and shows the whole system at work
+  cargo xtask test     the same set-up, then every check and test
+
+Root is needed to install packages, for network namespaces and to load XDP programs: build, tidy and setup itself do
+without as long as nothing is missing.";
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Set up, build, try and test nva", after_help = OVERVIEW)]
+#[command(disable_help_subcommand = false, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Find what is missing on this machine and install it, saying each command
+    Setup {
+        /// For what: each level includes those before it
+        #[arg(value_enum, default_value = "test")]
+        level: Level,
+    },
+    /// Build the BPF object, `nva` with the object embedded, and `nva-lab` (release profile)
+    Build,
+    /// Build, load the XDP programs and attach them to an interface
+    Load {
+        /// The interface
+        #[arg(long)]
+        interface: String,
+        /// Further arguments of `nva xdp attach`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Build and run `nva`: `cargo xtask run -- show peers`
+    Run {
+        /// Arguments of `nva`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// The network of the demo, by hand: `cargo xtask lab up|status|exec|down`
+    Lab {
+        /// Arguments of `nva-lab`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Set up, build, and show ten NVAs, two hubs and a route server: `cargo xtask demo [--keep] [--hubs bird] …`
+    #[command(disable_help_flag = true)]
+    Demo {
+        /// Arguments of `nva-lab demo`; `--help` lists them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli.command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<ExitCode> {
+    let workspace = Workspace::find()?;
+    match command {
+        Command::Setup { level } => setup::run(&workspace, level).map(|_| ExitCode::SUCCESS),
+        Command::Build => build::run(&workspace).map(|_| ExitCode::SUCCESS),
+        Command::Load { interface, args } => lab::load(&workspace, &interface, &args),
+        Command::Run { args } => lab::run_nva(&workspace, &args),
+        Command::Lab { args } => lab::lab(&workspace, &args),
+        Command::Demo { args } => lab::demo(&workspace, &args),
+    }
+}

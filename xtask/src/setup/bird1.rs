@@ -1,0 +1,51 @@
+//! BIRD 1.6.8, the version of the article that the lab rebuilds. Debian's `bird` conflicts with `bird2`, so it is not
+//! installed but unpacked.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+
+use super::apt;
+use super::os::Distribution;
+use crate::cmd::Cmd;
+use crate::workspace::Workspace;
+
+/// The version of the article.
+pub const VERSION: &str = "1.6.8";
+
+/// Unpacks it into `target/tools/bird1`, unless it is there.
+///
+/// # Errors
+/// When the distribution does not have that version, or it does not run.
+pub fn install(workspace: &Workspace, distribution: &Distribution) -> Result<()> {
+    let tree = workspace.bird1();
+    if runs(&tree) {
+        return Ok(());
+    }
+    if !distribution.is_debian_like() {
+        bail!("please put a tree with usr/sbin/bird and usr/sbin/birdc of BIRD {VERSION} at {}", tree.display());
+    }
+    let download = workspace.tools().join("bird1-download");
+    fs::create_dir_all(&download).with_context(|| format!("cannot make {}", download.display()))?;
+    apt::download(&format!("bird={VERSION}*"), &download)?;
+    let package = the_package(&download)?;
+    Cmd::new("dpkg-deb").arg("--extract").arg(package).arg(&tree).run()?;
+    fs::remove_dir_all(&download).with_context(|| format!("cannot remove {}", download.display()))?;
+    if !runs(&tree) {
+        bail!("BIRD {VERSION} does not run; it needs the library of Debian's package libreadline8");
+    }
+    Ok(())
+}
+
+fn runs(tree: &Path) -> bool {
+    // BIRD prints its version to standard error; only the exit code can be had from a probe.
+    tree.join("usr/sbin/birdc").is_file() && Cmd::new(tree.join("usr/sbin/bird")).arg("--version").probe().is_some()
+}
+
+fn the_package(dir: &Path) -> Result<std::path::PathBuf> {
+    let entries = dir.read_dir().with_context(|| format!("cannot list {}", dir.display()))?;
+    let mut packages =
+        entries.flatten().map(|entry| entry.path()).filter(|path| path.extension() == Some("deb".as_ref()));
+    packages.next().context("apt-get has downloaded no package")
+}
