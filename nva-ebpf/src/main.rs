@@ -1,13 +1,43 @@
-//! The XDP programs.
+//! The XDP programs: a root that stays attached for ever, and the forwarder that it calls, which a new daemon replaces
+//! without a packet lost.
+//!
+//! The rule is: what a correct router would do, for the packets that are fully understood; every other packet goes to the
+//! kernel untouched, which forwards by the same routes.
 #![no_std]
 #![no_main]
+#![expect(missing_docs, reason = "the xdp macro makes undocumented functions of documented ones")]
+
+mod count;
+mod forward;
+mod frame;
+mod lookup;
+mod maps;
+mod sample;
+mod verdict;
 
 use aya_ebpf::{bindings::xdp_action, macros::xdp, programs::XdpContext};
+use nva_common::FORWARDER;
 
-/// Root.
+/// What the pinned links run.
 #[xdp]
-pub fn root(_ctx: XdpContext) -> u32 {
+pub fn root(ctx: XdpContext) -> u32 {
+    // SAFETY: no state is left behind; if the slot is empty, the packet is the kernel's.
+    unsafe { maps::PROGRAMS.tail_call(&ctx, FORWARDER) };
     xdp_action::XDP_PASS
+}
+
+/// The forwarder.
+#[xdp]
+pub fn forwarder(ctx: XdpContext) -> u32 {
+    verdict::conclude(&ctx, forward::forward(&ctx))
+}
+
+/// The forwarder of debug mode, which also logs samples.
+#[xdp]
+pub fn forwarder_debug(ctx: XdpContext) -> u32 {
+    let outcome = forward::forward(&ctx);
+    sample::sample(&ctx, &outcome);
+    verdict::conclude(&ctx, outcome)
 }
 
 #[panic_handler]

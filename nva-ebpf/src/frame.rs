@@ -1,0 +1,33 @@
+//! Access to the frame, behind the bounds check that the verifier wants to see.
+
+use aya_ebpf::programs::XdpContext;
+use nva_common::header::{Ethernet, Ipv4};
+
+/// The `T` at this offset of the frame, if the frame is long enough.
+///
+/// `T` has an alignment of at most 2 and every bit pattern is valid; headers lie at even offsets of an aligned frame. So
+/// each field is one load: unaligned types would be taken apart into octets.
+#[inline(always)]
+pub fn at<T>(ctx: &XdpContext, offset: usize) -> Option<*mut T> {
+    const { assert!(align_of::<T>() <= 2) };
+    let start = ctx.data();
+    if start + offset + size_of::<T>() > ctx.data_end() { None } else { Some((start + offset) as *mut T) }
+}
+
+/// The Ethernet header.
+#[inline(always)]
+pub fn ethernet(ctx: &XdpContext) -> Option<*mut Ethernet> {
+    at(ctx, 0)
+}
+
+/// The IPv4 header.
+#[inline(always)]
+pub fn ipv4(ctx: &XdpContext) -> Option<*mut Ipv4> {
+    at(ctx, size_of::<Ethernet>())
+}
+
+/// The frame's length in octets.
+#[inline(always)]
+pub fn length(ctx: &XdpContext) -> usize {
+    ctx.data_end() - ctx.data()
+}
