@@ -1,1 +1,68 @@
-//! transport.
+//! TCP for BGP sessions: listening, connecting, framing, and output with back-pressure.
+//!
+//! Knows nothing of sessions: it carries whole messages, and says through [`TransportEvent`] what happened to
+//! connections. Each connection has a task that reads and one that writes; octets wait in bounded queues only, so a
+//! peer that floods us is slowed down by TCP and a peer that does not read costs a few buffers.
+
+mod connection;
+mod socket;
+
+pub use connection::{Connection, READ_AHEAD};
+pub use socket::{ConnectOptions, Listener, connect};
+
+use std::net::{IpAddr, SocketAddr};
+
+use crate::fsm::ConnectionId;
+use crate::packet::DecodeError;
+use crate::route::PeerId;
+
+/// What happened to a connection.
+#[derive(Debug)]
+pub enum TransportEvent {
+    /// A whole message came in, or octets that cannot be one (then reading has stopped).
+    Received {
+        /// The peer.
+        peer: PeerId,
+        /// The connection.
+        connection: ConnectionId,
+        /// The message with its header.
+        frame: Result<Vec<u8>, DecodeError>,
+    },
+    /// The connection can take more updates.
+    Writable {
+        /// The peer.
+        peer: PeerId,
+        /// The connection.
+        connection: ConnectionId,
+    },
+    /// The connection ended, from the other side or by an error.
+    Closed {
+        /// The peer.
+        peer: PeerId,
+        /// The connection.
+        connection: ConnectionId,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// The two ends of a connection, IPv4-mapped addresses unmapped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Endpoints {
+    /// Ours.
+    pub local: SocketAddr,
+    /// The other side's.
+    pub remote: SocketAddr,
+}
+
+impl Endpoints {
+    fn of(stream: &tokio::net::TcpStream) -> std::io::Result<Endpoints> {
+        let canonical = |address: SocketAddr| SocketAddr::new(address.ip().to_canonical(), address.port());
+        Ok(Endpoints { local: canonical(stream.local_addr()?), remote: canonical(stream.peer_addr()?) })
+    }
+
+    /// The remote address alone.
+    pub fn remote_address(&self) -> IpAddr {
+        self.remote.ip()
+    }
+}
