@@ -1,0 +1,80 @@
+//! What becomes of a route that a peer announces: the checks before the import policy, the policy, and the reasons.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::config::PeerConfig;
+use crate::host::HostState;
+use crate::net::Prefix;
+use crate::policy::{self, Ineligible, Outcome, PeerView};
+use crate::rib::{Import, Rejection};
+use crate::route::{Attributes, Interner, NextHop, Route, Source, SourceKind};
+
+/// Decides about a received route.
+pub fn import(
+    received: &Route,
+    config: &PeerConfig,
+    view: &PeerView,
+    host: &HostState,
+    interner: &mut Interner,
+) -> Import {
+    if let Err(rejection) = check(received, config, view, host) {
+        return Import::Rejected(rejection);
+    }
+    match policy::evaluate(&config.import, received) {
+        Outcome::Reject { decided_by } => {
+            Import::Rejected(Rejection::Policy { decided_by: decided_by.to_string().into() })
+        }
+        Outcome::Accept { attributes, next_hop: mode, .. } => {
+            let NextHop::Via(address) = received.next_hop else { return Import::Accepted(received.clone()) };
+            // What the policy says about the next hop ends here, as an address (invariant 9).
+            match policy::inbound_next_hop(address, mode, view, host) {
+                Err(fault) => Import::Rejected(rejected_next_hop(address, fault)),
+                Ok(address) => {
+                    let attributes = attributes.map_or_else(|| received.attributes.clone(), |set| interner.intern(set));
+                    Import::Accepted(Route { next_hop: NextHop::Via(address), attributes, ..received.clone() })
+                }
+            }
+        }
+    }
+}
+
+fn check(received: &Route, config: &PeerConfig, view: &PeerView, host: &HostState) -> Result<(), Rejection> {
+    let own = received.source.local_asn;
+    let path = &received.attributes.as_path;
+    if path.contains(own) {
+        // RFC 4271 §9.1.2
+        return Err(Rejection::OwnAs { asn: own });
+    }
+    if config.enforce_first_as && view.external {
+        check_first_as(received)?;
+    }
+    match received.next_hop {
+        NextHop::Own => Ok(()),
+        NextHop::Via(address) => policy::inbound_next_hop_fault(address, view, host)
+            .map_or(Ok(()), |fault| Err(rejected_next_hop(address, fault))),
+    }
+}
+
+/// RFC 4271 §6.3: the path of an external peer begins with its AS.
+fn check_first_as(received: &Route) -> Result<(), Rejection> {
+    let SourceKind::Peer { asn, .. } = &received.source.kind else { return Ok(()) };
+    if received.attributes.as_path.neighbour_as() == Some(*asn) {
+        return Ok(());
+    }
+    let rule = format!("the AS path does not begin with the peer's AS {asn} (enforce-first-as)");
+    Err(Rejection::Guard { rule: rule.into() })
+}
+
+fn rejected_next_hop(address: IpAddr, fault: Ineligible) -> Rejection {
+    match fault {
+        Ineligible::OwnAddress => Rejection::OwnNextHop { address },
+        Ineligible::NotOnSubnet => Rejection::ForeignNextHop { address },
+        Ineligible::Family => Rejection::Guard { rule: fault.to_string().into() },
+    }
+}
+
+/// A route as it came in.
+pub fn received_route(prefix: Prefix, next_hop: IpAddr, attributes: Attributes, source: &Arc<Source>) -> Route {
+    Route { prefix, next_hop: NextHop::Via(next_hop), attributes, source: Arc::clone(source) }
+}
