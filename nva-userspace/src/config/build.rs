@@ -1,0 +1,174 @@
+//! From what is written to what it means: the file's top level.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use toml::Spanned;
+
+use super::error::Problems;
+use super::file::{AsnText, FibTable, File, OriginateTable, RouterTable, Text, XdpTable};
+use super::{BGP_PORT, Config, DEFAULT_CONTROL_SOCKET, XdpConfig, peers, policies};
+use crate::fib::FibConfig;
+use crate::net::{Asn, Prefix, RouterId};
+use crate::rib::DecisionConfig;
+use crate::speaker::{Originate, SpeakerConfig};
+
+/// Routes of one prefix that may be used at once, unless told otherwise.
+const DEFAULT_MAX_PATHS: usize = 16;
+
+/// The most that the data plane's next-hop groups hold.
+const MOST_PATHS: usize = 64;
+
+/// Names longer than this no interface has (`IFNAMSIZ`).
+const INTERFACE_NAME_MAX: usize = 15;
+
+/// Understands the file; `None`, with a problem noted, where nothing sensible could be made of it.
+pub(super) fn build(file: File, problems: &mut Problems<'_>) -> Option<Config> {
+    let asn = asn(&file.router.asn, problems);
+    let router_id = router_id(&file.router.router_id, problems);
+    let listen = listen(&file.router, problems);
+    let decision = decision(&file.router, problems);
+    let policies = policies::build(file.policy, &file.peer, &file.peer_group, problems);
+    let originate = originate(file.originate, problems);
+    let reconcile_after = Duration::from_secs(u64::from(file.fib.reconcile_after));
+    let fib = fib(&file.fib, problems);
+    let xdp = xdp(file.xdp, problems);
+    let (asn, router_id) = (asn?, router_id?);
+    let own = peers::Own { asn, router_id, policies: &policies };
+    let (peers, reach) = peers::build(&file.peer, &file.peer_group, own, problems).into_iter().unzip();
+    let control_socket = file.router.control_socket.map(Spanned::into_inner);
+    Some(Config {
+        speaker: SpeakerConfig { asn, router_id, peers, decision, originate, fib, reconcile_after, seed: 0 },
+        reach,
+        listen,
+        control_socket: PathBuf::from(control_socket.as_deref().unwrap_or(DEFAULT_CONTROL_SOCKET)),
+        xdp,
+    })
+}
+
+/// Parses text where it stands, or notes what is wrong with it.
+pub(super) fn parse<T>(text: &Text, problems: &mut Problems<'_>) -> Option<T>
+where
+    T: FromStr,
+    T::Err: std::fmt::Display,
+{
+    text.get_ref().parse().map_err(|error| problems.add(text.span(), error)).ok()
+}
+
+/// Parses an address; the standard library's own error says nothing of what was expected.
+pub(super) fn address(text: &Text, problems: &mut Problems<'_>) -> Option<IpAddr> {
+    let parsed = text.get_ref().parse();
+    if parsed.is_err() {
+        problems.add(text.span(), format_args!("{:?} is not an IPv4 or IPv6 address", text.get_ref()));
+    }
+    parsed.ok()
+}
+
+/// A single AS number that a speaker may have.
+fn asn(text: &Spanned<AsnText>, problems: &mut Problems<'_>) -> Option<Asn> {
+    let parsed = match text.get_ref() {
+        AsnText::Number(number) => Ok(Asn(*number)),
+        AsnText::Text(text) => text.parse::<Asn>(),
+    };
+    match parsed {
+        Ok(asn) if asn.is_usable() => Some(asn),
+        Ok(asn) => {
+            problems.add(
+                text.span(),
+                format_args!("AS {asn} is reserved (RFC 7607, RFC 6793): use the AS assigned to you"),
+            );
+            None
+        }
+        Err(error) => {
+            problems.add(text.span(), error);
+            None
+        }
+    }
+}
+
+fn router_id(text: &Text, problems: &mut Problems<'_>) -> Option<RouterId> {
+    match text.get_ref().parse::<RouterId>() {
+        Ok(id) if !id.is_unspecified() => Some(id),
+        Ok(_) | Err(_) => {
+            problems.add(
+                text.span(),
+                format_args!(
+                    "{:?} is not a router id: write four octets such as \"10.13.76.84\", not all zero (RFC 6286)",
+                    text.get_ref()
+                ),
+            );
+            None
+        }
+    }
+}
+
+fn listen(router: &RouterTable, problems: &mut Problems<'_>) -> Vec<SocketAddr> {
+    let Some(listen) = &router.listen else {
+        return vec![SocketAddr::from(([0, 0, 0, 0], BGP_PORT)), SocketAddr::from(([0; 16], BGP_PORT))];
+    };
+    let mut addresses = Vec::new();
+    for text in listen {
+        let written = text.get_ref();
+        match written.parse().or_else(|_| written.parse().map(|address: IpAddr| SocketAddr::new(address, BGP_PORT))) {
+            Ok(address) => addresses.push(address),
+            Err(_) => problems.add(
+                text.span(),
+                format_args!("{written:?} is not an address to listen on: write \"192.0.2.1\", \"192.0.2.1:179\" or \"[2001:db8::1]:179\""),
+            ),
+        }
+    }
+    addresses
+}
+
+fn decision(router: &RouterTable, problems: &mut Problems<'_>) -> DecisionConfig {
+    let max_paths = router.max_paths.as_ref().map_or(DEFAULT_MAX_PATHS, |max_paths| {
+        let (value, place) = (*max_paths.get_ref(), max_paths.span());
+        if !(1..=MOST_PATHS).contains(&value) {
+            problems.add(place, format_args!("max-paths is {value}: choose from 1 to {MOST_PATHS}"));
+        }
+        value
+    });
+    DecisionConfig {
+        max_paths,
+        multipath_relax: router.multipath_relax,
+        always_compare_med: router.always_compare_med,
+        ..DecisionConfig::default()
+    }
+}
+
+fn originate(table: OriginateTable, problems: &mut Problems<'_>) -> Originate {
+    let prefixes = table.prefixes.iter().filter_map(|text| parse::<Prefix>(text, problems)).collect();
+    Originate { interfaces: table.interfaces, connected: table.connected, prefixes }
+}
+
+fn fib(table: &FibTable, problems: &mut Problems<'_>) -> Option<FibConfig> {
+    let mut config = FibConfig::default();
+    if let Some(number) = &table.table {
+        if matches!(number.get_ref(), 0 | 255) {
+            problems.add(number.span(), "tables 0 (unspecified) and 255 (local) belong to the kernel: 254 is main");
+        }
+        config.table = *number.get_ref();
+    }
+    if let Some(metric) = &table.metric {
+        if *metric.get_ref() == 0 {
+            problems.add(metric.span(), "metric 0 is the kernel's own for connected routes: choose another");
+        }
+        config.metric = *metric.get_ref();
+    }
+    table.install.then_some(config)
+}
+
+fn xdp(table: XdpTable, problems: &mut Problems<'_>) -> XdpConfig {
+    for name in &table.interfaces {
+        if name.get_ref().is_empty() || name.get_ref().len() > INTERFACE_NAME_MAX {
+            problems.add(name.span(), format_args!("{:?} cannot be the name of an interface", name.get_ref()));
+        }
+    }
+    XdpConfig {
+        interfaces: table.interfaces.into_iter().map(Spanned::into_inner).collect(),
+        pin_directory: table.pin_directory.map(PathBuf::from),
+        debug: table.debug,
+    }
+}
