@@ -7,6 +7,7 @@ use anyhow::bail;
 use serde::{Deserialize, Serialize};
 
 use crate::netns::Namespace;
+use crate::resources::Inventory;
 
 /// Where labs keep their files, one directory for each.
 pub const RUN_DIRECTORY: &str = "/run/nva-lab";
@@ -67,9 +68,9 @@ impl Instance {
         self.pins().join(machine)
     }
 
-    /// The directory of all its pins.
+    /// Its own bpffs: unmounted, it takes every pinned program with it.
     pub fn pins(&self) -> PathBuf {
-        Path::new("/sys/fs/bpf/nva-lab").join(&self.name)
+        self.directory().join("bpf")
     }
 }
 
@@ -79,6 +80,18 @@ fn remove_leftovers() {
         if owner(namespace.name()).is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {
             // Two tests may find it at once; one of them is late.
             let _ = namespace.delete();
+        }
+    }
+    for directory in std::fs::read_dir(RUN_DIRECTORY).into_iter().flatten().flatten() {
+        let name = directory.file_name().into_string().unwrap_or_default();
+        if owner(&format!("{NAMESPACE_PREFIX}{name}")).is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {
+            let instance = Instance { name };
+            let left = Inventory {
+                mounts: vec![instance.pins()],
+                directories: vec![instance.directory()],
+                ..Inventory::default()
+            };
+            let _ = left.remove();
         }
     }
 }

@@ -7,6 +7,8 @@ use std::process::Command;
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError, Weak};
 
 use anyhow::Context;
+use nix::errno::Errno;
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use serde::{Deserialize, Serialize};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -20,6 +22,8 @@ pub struct Inventory {
     pub processes: Vec<Process>,
     /// Network namespaces.
     pub namespaces: BTreeSet<Namespace>,
+    /// Mounted file systems.
+    pub mounts: Vec<PathBuf>,
     /// Directories with everything in them.
     pub directories: Vec<PathBuf>,
 }
@@ -29,8 +33,9 @@ impl Inventory {
     pub fn remove(&self) -> anyhow::Result<()> {
         let stopped = process::stop_all(&self.processes);
         let deleted = self.namespaces.iter().map(Namespace::delete).fold(Ok(()), anyhow::Result::and);
+        let unmounted = self.mounts.iter().map(|path| unmount(path)).fold(Ok(()), anyhow::Result::and);
         let removed = self.directories.iter().map(|path| remove_directory(path)).fold(Ok(()), anyhow::Result::and);
-        stopped.and(deleted).and(removed)
+        stopped.and(deleted).and(unmounted).and(removed)
     }
 }
 
@@ -61,13 +66,18 @@ impl Resources {
     /// Makes a directory, with those above it.
     pub fn directory(&self, path: &Path) -> anyhow::Result<()> {
         fs::create_dir_all(path).with_context(|| format!("cannot make {}", path.display()))?;
-        self.remove_later(path);
+        lock(&self.inventory).directories.push(path.to_owned());
         Ok(())
     }
 
-    /// Owns a directory that somebody else may make.
-    pub fn remove_later(&self, path: &Path) {
-        lock(&self.inventory).directories.push(path.to_owned());
+    /// Mounts a bpffs of its own at `path`.
+    pub fn bpffs(&self, path: &Path) -> anyhow::Result<()> {
+        fs::create_dir_all(path).with_context(|| format!("cannot make {}", path.display()))?;
+        let mut inventory = lock(&self.inventory);
+        mount(Some("bpf"), path, Some("bpf"), MsFlags::empty(), None::<&str>)
+            .with_context(|| format!("cannot mount a bpffs at {}", path.display()))?;
+        inventory.mounts.push(path.to_owned());
+        Ok(())
     }
 
     /// Starts a process.
@@ -139,6 +149,13 @@ fn clean_up_on_signals() {
             std::process::exit(128 + number);
         });
     });
+}
+
+fn unmount(path: &Path) -> anyhow::Result<()> {
+    match umount2(path, MntFlags::MNT_DETACH) {
+        Ok(()) | Err(Errno::EINVAL | Errno::ENOENT) => Ok(()),
+        Err(error) => Err(error).with_context(|| format!("cannot unmount {}", path.display())),
+    }
 }
 
 fn remove_directory(path: &Path) -> anyhow::Result<()> {

@@ -26,7 +26,7 @@ impl TwoMachines {
         let instance = Instance::unique();
         let resources = Resources::new();
         let vnet = "10.13.76.0/24".parse().expect("a prefix");
-        let mut fabric = Fabric::create(&resources, &instance.namespace_name("fabric"), vnet).expect("a fabric");
+        let mut fabric = Fabric::create(&resources, &instance, vnet).expect("a fabric");
         let mut machine = |name: &str, address| {
             let namespace = resources.namespace(&instance.namespace_name(name)).expect("a namespace");
             fabric.connect(name, &namespace, address).expect("connected");
@@ -135,4 +135,12 @@ fn everything_is_removed_at_the_end() {
         seen(left == 0, || format!("{left} left"))
     })
     .expect("removed");
+}
+
+#[test]
+fn there_is_no_hop_between_two_vms() {
+    let two = TwoMachines::new();
+    let ping = ["ping", "-n", "-c", "1", "-W", "1", "-t", "1", "10.13.76.100"];
+    let output = two.a.run(&ping).expect("a packet with a TTL of 1 arrives");
+    assert!(output.contains("ttl=64"), "the answer's TTL is as it was sent: {output}");
 }

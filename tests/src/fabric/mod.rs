@@ -8,10 +8,10 @@
 //!
 //! The fabric has no addresses: the subnet's gateway answers ARP and nothing else, as in Azure.
 //
-// GAP(Azure): the kernel's forwarding decrements the TTL between two VMs; Azure's does not.
 // GAP(Azure): the IP forwarding flag of a NIC and the protocols that Azure drops are not checked.
 
 mod effective;
+mod hop;
 mod nic;
 mod programmer;
 
@@ -20,11 +20,13 @@ pub use nic::Nic;
 pub use programmer::{Program, Programmer};
 
 use std::net::Ipv4Addr;
+use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 
+use crate::instance::Instance;
 use crate::netns::Namespace;
 use crate::resources::Resources;
 
@@ -43,12 +45,14 @@ pub struct Fabric {
     pub vnet: Ipv4Net,
     /// The NICs, in the order in which they were added.
     pub nics: Vec<Nic>,
+    /// The program that hides the kernel's hop from the VMs, where it is pinned.
+    program: PathBuf,
 }
 
 impl Fabric {
     /// An empty VNet in a new namespace.
-    pub fn create(resources: &Resources, name: &str, vnet: Ipv4Net) -> anyhow::Result<Fabric> {
-        let namespace = resources.namespace(name)?;
+    pub fn create(resources: &Resources, instance: &Instance, vnet: Ipv4Net) -> anyhow::Result<Fabric> {
+        let namespace = resources.namespace(&instance.namespace_name("fabric"))?;
         namespace.sysctl(&[
             ("ipv4/ip_forward", "1"),
             ("ipv4/conf/all/rp_filter", "0"),
@@ -63,7 +67,11 @@ impl Fabric {
         namespace.ip_batch(&format!(
             "link add {SINK} type veth peer name {SINK}-end\nlink set {SINK} arp off up\nlink set {SINK}-end arp off up\n"
         ))?;
-        Ok(Fabric { namespace, vnet, nics: Vec::new() })
+        resources.directory(&instance.directory())?;
+        resources.bpffs(&instance.pins())?;
+        let program = instance.pins().join("fabric-no-hop");
+        hop::pin_program(&program)?;
+        Ok(Fabric { namespace, vnet, nics: Vec::new(), program })
     }
 
     /// The address of the subnet's gateway: the first one (Azure reserves .0 to .3 and the last).
@@ -81,7 +89,7 @@ impl Fabric {
         }
         let number = u32::try_from(self.nics.len())?;
         let nic = Nic::new(machine, namespace, address, number);
-        nic.plug_in(&self.namespace, self.vnet)?;
+        nic.plug_in(self)?;
         let mut routes = String::new();
         for other in &self.nics {
             routes += &nic.system_route_in(other.table);

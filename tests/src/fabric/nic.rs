@@ -2,11 +2,10 @@
 
 use std::net::Ipv4Addr;
 
-use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 
 use super::programmer::Source;
-use super::{FABRIC_MAC, SINK};
+use super::{FABRIC_MAC, Fabric, SINK};
 use crate::netns::Namespace;
 
 /// The number of the first NIC's table.
@@ -50,13 +49,16 @@ impl Nic {
     }
 
     /// Makes both ends and the table with its default route and the VNet's unused addresses.
-    pub(super) fn plug_in(&self, fabric: &Namespace, vnet: Ipv4Net) -> anyhow::Result<()> {
+    pub(super) fn plug_in(&self, fabric: &Fabric) -> anyhow::Result<()> {
+        let (vnet, program) = (fabric.vnet, fabric.program.display());
+        let fabric = &fabric.namespace;
         let Nic { namespace, address, mac, interface, table, .. } = self;
         let vm = namespace.name();
         let (kernel, metric) = (Source::System.protocol(), Source::System.metric());
         fabric.ip_batch(&format!(
             "link add {interface} address {FABRIC_MAC} type veth peer name {VM_INTERFACE} address {mac} netns {vm}\n\
              rule add pref {RULE_PREFERENCE} iif {interface} lookup {table}\n\
+             link set {interface} xdpdrv pinned {program}\n\
              link set {interface} up\n\
              neigh replace {address} dev {interface} lladdr {mac} nud permanent\n\
              route add default dev {SINK} table {table} proto {kernel} metric {metric}\n\
