@@ -3,6 +3,8 @@
 mod collision;
 mod interleavings;
 mod negotiation;
+mod network;
+mod simulation;
 mod table;
 mod timers;
 
