@@ -50,7 +50,7 @@ impl DownReason {
         }
     }
 
-    /// Whether the connection had only lost a collision (RFC 4486 §3).
+    /// Whether the connection had only lost a collision (RFC 4486 §4).
     pub(super) fn is_collision(&self) -> bool {
         self.notification()
             .is_some_and(|sent| sent.code == error_code::CEASE && sent.subcode == cease::COLLISION_RESOLUTION)

@@ -441,7 +441,7 @@ impl Session {
         self.idle_hold = until;
     }
 
-    /// OpenCollisionDump (RFC 4271 §8.1.5, event 23), with the subcode that RFC 4486 §3 has for it.
+    /// OpenCollisionDump (RFC 4271 §8.1.5, event 23), with the subcode that RFC 4486 §4 has for it.
     fn drop_collided(&mut self, id: ConnectionId) {
         self.connections.retain(|connection| connection.id != id);
         self.counters.collisions += 1;

@@ -55,7 +55,8 @@ fn families_are_those_of_both() {
     let v4 = vec![AfiSafi::Ipv4Unicast];
     let v6 = vec![AfiSafi::Ipv6Unicast];
     let both = vec![AfiSafi::Ipv6Unicast, AfiSafi::Ipv4Unicast];
-    let table: [(&[AfiSafi], &[Capability], Option<&[AfiSafi]>); 9] = [
+    type Row<'a> = (&'a [AfiSafi], &'a [Capability], Option<&'a [AfiSafi]>);
+    let table: [Row; 9] = [
         (&both, &[IPV4, IPV6], Some(&both)),
         (&both, &[IPV4], Some(&v4)),
         (&both, &[IPV6, EVPN], Some(&v6)),
