@@ -65,7 +65,7 @@ impl AdjRibOut {
 
     /// How many routes are made ready at a time when everything is told again: enough to pack them well, and all the
     /// memory that it takes.
-    const REPEAT_WINDOW: usize = 16 * AdjRibOut::BATCH;
+    const REPEAT_WINDOW: usize = 64 * AdjRibOut::BATCH;
 
     /// An empty one, for a session that was just established.
     pub fn new(family: AfiSafi) -> AdjRibOut {
