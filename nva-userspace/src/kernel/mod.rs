@@ -1,1 +1,52 @@
-//! kernel.
+//! The kernel's side of routing, by netlink: what there is and what changes ([`Monitor`]), our routes ([`Routes`]), and
+//! the neighbours that must stay resolved although the kernel sees no traffic for them ([`Neighbours`]).
+//!
+//! netlink-packet-route gives the messages, netlink-sys the socket. The loop between them is our own: `rtnetlink` hides
+//! the loss of notifications and the flags that tell replaced from added routes, and awaits each request by itself.
+//! What to install is decided in [`crate::fib`], what the state means in [`crate::host`].
+//!
+//! A socket belongs to the network namespace of the thread that opens it.
+
+mod decode;
+mod encode;
+mod monitor;
+mod neighbours;
+mod requests;
+mod routes;
+mod socket;
+
+pub use monitor::{Monitor, MonitorConfig, MonitorCounters};
+pub use neighbours::{Keeper, Neighbours};
+pub use requests::Refusal;
+pub use routes::{RouteError, Routes};
+
+use std::io;
+
+use thiserror::Error;
+
+/// Talking to the kernel failed as such; what it refuses is a [`Refusal`].
+#[derive(Debug, Error)]
+pub enum KernelError {
+    /// A system call on the netlink socket.
+    #[error("netlink: cannot {doing}")]
+    Socket {
+        /// What was to be done.
+        doing: &'static str,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// The kernel refused a question.
+    #[error("netlink: the kernel does not {doing}")]
+    Refused {
+        /// What was to be done.
+        doing: &'static str,
+        /// The kernel's answer.
+        source: Refusal,
+    },
+}
+
+impl KernelError {
+    fn socket(doing: &'static str) -> impl FnOnce(io::Error) -> KernelError {
+        move |source| KernelError::Socket { doing, source }
+    }
+}

@@ -1,0 +1,194 @@
+//! From netlink messages to what they say about the host. What we do not route by (bridges' ports, multicast routing,
+//! routes for a TOS or a source prefix, cached exceptions) says nothing.
+
+use std::net::IpAddr;
+
+use netlink_packet_core::{DecodeError, NLM_F_REPLACE, ParseableParametrized};
+use netlink_packet_route::address::{AddressAttribute, AddressMessage};
+use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkLayerType, LinkMessage};
+use netlink_packet_route::neighbour::{
+    NeighbourAddress, NeighbourAttribute, NeighbourFlags, NeighbourMessage, NeighbourState,
+};
+use netlink_packet_route::route::{
+    RouteAddress, RouteAttribute, RouteFlags, RouteMessage, RouteNextHop, RouteType, RouteVia,
+};
+use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
+
+use super::socket::Raw;
+use crate::host::{Address, Hop, HostEvent, HostRoute, Link, Neighbour, RouteKind};
+use crate::net::Prefix;
+
+/// What a message says; `None` for what does not concern us.
+pub(super) fn event(raw: &Raw<'_>) -> Result<Option<HostEvent>, DecodeError> {
+    if !matches!(raw.kind, libc::RTM_NEWLINK..=libc::RTM_DELNEIGH) {
+        return Ok(None);
+    }
+    Ok(match RouteNetlinkMessage::parse_with_param(raw.payload, raw.kind)? {
+        RouteNetlinkMessage::NewLink(message) => link(&message).map(HostEvent::LinkSet),
+        RouteNetlinkMessage::DelLink(message) => link(&message).map(|link| HostEvent::LinkRemoved(link.index)),
+        RouteNetlinkMessage::NewAddress(message) => address(&message).map(HostEvent::AddressAdded),
+        RouteNetlinkMessage::DelAddress(message) => address(&message).map(HostEvent::AddressRemoved),
+        RouteNetlinkMessage::NewNeighbour(message) => neighbour(&message).map(HostEvent::NeighbourSet),
+        RouteNetlinkMessage::DelNeighbour(message) => {
+            neighbour(&message).map(|neighbour| HostEvent::NeighbourRemoved(neighbour.link, neighbour.address))
+        }
+        // GAP: of IPv4 routes with the same prefix and metric, one that was put before the others (`ip route prepend`)
+        // is taken for the last until the next dump.
+        RouteNetlinkMessage::NewRoute(message) if raw.flags & NLM_F_REPLACE == 0 => {
+            route(&message).map(HostEvent::RouteAdded)
+        }
+        RouteNetlinkMessage::NewRoute(message) => route(&message).map(HostEvent::RouteSet),
+        RouteNetlinkMessage::DelRoute(message) => route(&message).map(HostEvent::RouteRemoved),
+        _ => None, // Requests, which the kernel does not send, and the families of messages that we did not ask for.
+    })
+}
+
+fn link(message: &LinkMessage) -> Option<Link> {
+    if message.header.interface_family != AddressFamily::Unspec {
+        return None; // A bridge speaks of its ports: the end of such a one is not the end of the interface.
+    }
+    let flags = message.header.flags;
+    let loopback = flags.contains(LinkFlags::Loopback);
+    let ethernet = message.header.link_layer_type == LinkLayerType::Ether;
+    let mut link = Link {
+        index: message.header.index,
+        name: String::new(),
+        mac: None,
+        mtu: 0,
+        up: flags.contains(LinkFlags::Up | LinkFlags::LowerUp),
+        loopback,
+    };
+    for attribute in &message.attributes {
+        match attribute {
+            LinkAttribute::IfName(name) => link.name.clone_from(name),
+            LinkAttribute::Mtu(mtu) => link.mtu = *mtu,
+            LinkAttribute::Address(octets) if ethernet => link.mac = octets.as_slice().try_into().ok(),
+            _ => (),
+        }
+    }
+    Some(link)
+}
+
+fn address(message: &AddressMessage) -> Option<Address> {
+    let (mut local, mut remote) = (None, None);
+    for attribute in &message.attributes {
+        match attribute {
+            AddressAttribute::Local(address) => local = Some(*address),
+            AddressAttribute::Address(address) => remote = Some(*address),
+            _ => (),
+        }
+    }
+    // IFA_ADDRESS is the peer's if IFA_LOCAL is there and differs, or else the interface's own.
+    let address = local.or(remote)?;
+    let peer = remote.filter(|remote| *remote != address);
+    Some(Address { link: message.header.index, address, prefix_len: message.header.prefix_len, peer })
+}
+
+fn neighbour(message: &NeighbourMessage) -> Option<Neighbour> {
+    if message.header.flags.contains(NeighbourFlags::Proxy) {
+        return None; // One for whom we answer, not one whom we know.
+    }
+    let (mut address, mut mac) = (None, None);
+    for attribute in &message.attributes {
+        match attribute {
+            NeighbourAttribute::Destination(NeighbourAddress::Inet(found)) => address = Some(IpAddr::V4(*found)),
+            NeighbourAttribute::Destination(NeighbourAddress::Inet6(found)) => address = Some(IpAddr::V6(*found)),
+            NeighbourAttribute::LinkLayerAddress(octets) => mac = octets.as_slice().try_into().ok(),
+            _ => (),
+        }
+    }
+    let stale = matches!(message.header.state, NeighbourState::Stale | NeighbourState::Delay | NeighbourState::Probe);
+    let fresh =
+        matches!(message.header.state, NeighbourState::Reachable | NeighbourState::Permanent | NeighbourState::Noarp);
+    let mac = mac.filter(|_| stale || fresh);
+    Some(Neighbour { link: message.header.ifindex, address: address?, mac, stale })
+}
+
+fn route(message: &RouteMessage) -> Option<HostRoute> {
+    let header = &message.header;
+    let any_packet = header.tos == 0 && header.source_prefix_length == 0;
+    if !any_packet || header.flags.contains(RouteFlags::Cloned) {
+        return None;
+    }
+    let destination = match header.address_family {
+        AddressFamily::Inet => IpAddr::from([0; 4]),
+        AddressFamily::Inet6 => IpAddr::from([0; 16]),
+        _ => return None,
+    };
+    let mut route = HostRoute {
+        table: u32::from(header.table),
+        prefix: Prefix::new(destination, 0).ok()?,
+        metric: 0,
+        protocol: header.protocol.into(),
+        kind: kind(header.kind),
+        hops: Vec::new(),
+    };
+    let mut single = Hop { gateway: gateway(&message.attributes), link: 0, weight: 1 };
+    for attribute in &message.attributes {
+        match attribute {
+            RouteAttribute::Destination(address) => {
+                route.prefix = Prefix::new(ip(address)?, header.destination_prefix_length).ok()?;
+            }
+            RouteAttribute::Table(table) => route.table = *table,
+            RouteAttribute::Priority(metric) => route.metric = *metric,
+            RouteAttribute::Oif(link) => single.link = *link,
+            RouteAttribute::MultiPath(hops) => route.hops.extend(hops.iter().map(hop)),
+            _ => (),
+        }
+    }
+    if single.link != 0 && route.hops.is_empty() {
+        route.hops.push(single);
+    }
+    if is_encapsulated(message) {
+        route.kind = RouteKind::Other; // Only the kernel knows what it does with the packet.
+    }
+    match route.kind {
+        RouteKind::Unicast | RouteKind::Local | RouteKind::Broadcast | RouteKind::Multicast => (),
+        // IPv6 names the loopback interface in these.
+        RouteKind::Blackhole | RouteKind::Unreachable | RouteKind::Prohibit | RouteKind::Other => route.hops.clear(),
+    }
+    route.hops.sort_unstable();
+    Some(route)
+}
+
+fn kind(kind: RouteType) -> RouteKind {
+    match kind {
+        RouteType::Unicast => RouteKind::Unicast,
+        // An anycast address is delivered here like an address of our own.
+        RouteType::Local | RouteType::Anycast => RouteKind::Local,
+        RouteType::Broadcast => RouteKind::Broadcast,
+        RouteType::Multicast => RouteKind::Multicast,
+        RouteType::BlackHole => RouteKind::Blackhole,
+        RouteType::Unreachable => RouteKind::Unreachable,
+        RouteType::Prohibit => RouteKind::Prohibit,
+        _ => RouteKind::Other,
+    }
+}
+
+fn hop(hop: &RouteNextHop) -> Hop {
+    // The kernel counts weights from 0.
+    Hop { gateway: gateway(&hop.attributes), link: hop.interface_index, weight: u16::from(hop.hops) + 1 }
+}
+
+fn gateway(attributes: &[RouteAttribute]) -> Option<IpAddr> {
+    attributes.iter().find_map(|attribute| match attribute {
+        RouteAttribute::Gateway(address) => ip(address),
+        RouteAttribute::Via(RouteVia::Inet(address)) => Some(IpAddr::V4(*address)),
+        RouteAttribute::Via(RouteVia::Inet6(address)) => Some(IpAddr::V6(*address)),
+        _ => None,
+    })
+}
+
+fn is_encapsulated(message: &RouteMessage) -> bool {
+    let by = |attributes: &[RouteAttribute]| attributes.iter().any(|one| matches!(one, RouteAttribute::EncapType(_)));
+    let by_hop = |attribute: &RouteAttribute| matches!(attribute, RouteAttribute::MultiPath(hops) if hops.iter().any(|hop| by(&hop.attributes)));
+    by(&message.attributes) || message.attributes.iter().any(by_hop)
+}
+
+fn ip(address: &RouteAddress) -> Option<IpAddr> {
+    match address {
+        RouteAddress::Inet(address) => Some(IpAddr::V4(*address)),
+        RouteAddress::Inet6(address) => Some(IpAddr::V6(*address)),
+        _ => None,
+    }
+}

@@ -1,0 +1,309 @@
+//! What there is and what changes.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use netlink_packet_route::address::AddressMessage;
+use netlink_packet_route::link::LinkMessage;
+use netlink_packet_route::neighbour::NeighbourMessage;
+use netlink_packet_route::route::RouteMessage;
+use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::KernelError;
+use super::decode;
+use super::requests::Requests;
+use super::socket::{Netlink, Raw, is_overrun, messages, u32_at};
+use crate::host::{HostEvent, Snapshot};
+
+/// `RTNLGRP_*`: links, neighbours, IPv4 addresses and routes, IPv6 addresses and routes, next-hop objects.
+const GROUPS: [u32; 7] = [1, 3, 5, 7, 9, 11, 32];
+/// `RTM_DELNEXTHOP`.
+const DELETED_NEXT_HOP: u16 = 105;
+/// How long after a change that removes routes unannounced they are looked up: several usually come together.
+const SETTLING: Duration = Duration::from_millis(20);
+/// How long to wait before the next try when the state changed while it was being listed.
+const RETRY: Duration = Duration::from_millis(5);
+/// Events that wait for the reader; more wait in the socket.
+const QUEUE: usize = 4096;
+
+/// How to watch.
+#[derive(Clone, Copy, Debug)]
+pub struct MonitorConfig {
+    /// Octets of notifications that the kernel keeps for us. Beyond that they are lost, and everything is read anew.
+    pub receive_buffer: usize,
+}
+
+impl Default for MonitorConfig {
+    fn default() -> MonitorConfig {
+        MonitorConfig { receive_buffer: 32 * 1024 * 1024 }
+    }
+}
+
+/// How the watching went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MonitorCounters {
+    /// Times that everything was read, the first included.
+    pub resyncs: u64,
+    /// Times that notifications were lost.
+    pub overruns: u64,
+    /// Messages that could not be understood, and were left out.
+    pub undecodable: u64,
+}
+
+/// Watches this network namespace: a task that subscribes, reads everything, and then reports each change.
+///
+/// The first event is a `Resync`. Another follows whenever the kernel lost notifications for want of room, or may have
+/// dropped IPv4 routes without a word, which it does when an interface or an address goes. No state is guessed.
+#[derive(Debug)]
+pub struct Monitor {
+    events: mpsc::Receiver<Result<HostEvent, KernelError>>,
+    counters: Arc<Counters>,
+    task: JoinHandle<()>,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    resyncs: AtomicU64,
+    overruns: AtomicU64,
+    undecodable: AtomicU64,
+}
+
+impl Monitor {
+    /// Starts watching the network namespace of this thread. Needs a tokio runtime.
+    pub fn start(config: MonitorConfig) -> Result<Monitor, KernelError> {
+        let (sender, events) = mpsc::channel(QUEUE);
+        let counters = Arc::new(Counters::default());
+        let netlink = Netlink::open(config.receive_buffer)?;
+        for group in GROUPS {
+            netlink.subscribe(group)?;
+        }
+        let mut watcher = Watcher {
+            netlink,
+            requests: Requests::open()?,
+            buffer: Vec::new(),
+            up: BTreeSet::new(),
+            resync_at: None,
+            events: sender,
+            counters: Arc::clone(&counters),
+        };
+        let task = tokio::spawn(async move {
+            if let Err(Stopped::Failed(error)) = watcher.run().await {
+                // Nobody reads any more if this fails.
+                let _ = watcher.events.send(Err(error)).await;
+            }
+        });
+        Ok(Monitor { events, counters, task })
+    }
+
+    /// The next event. After an error, nothing follows. Nothing is lost if this is dropped while waiting.
+    pub async fn next(&mut self) -> Option<Result<HostEvent, KernelError>> {
+        self.events.recv().await
+    }
+
+    /// The next event if there is one already, for readers that work in batches.
+    pub fn try_next(&mut self) -> Option<Result<HostEvent, KernelError>> {
+        self.events.try_recv().ok()
+    }
+
+    /// How it went so far.
+    pub fn counters(&self) -> MonitorCounters {
+        MonitorCounters {
+            resyncs: self.counters.resyncs.load(Ordering::Relaxed),
+            overruns: self.counters.overruns.load(Ordering::Relaxed),
+            undecodable: self.counters.undecodable.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl Drop for Monitor {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Why the task ends.
+enum Stopped {
+    /// Nobody listens any more.
+    Unread,
+    Failed(KernelError),
+}
+
+impl From<KernelError> for Stopped {
+    fn from(error: KernelError) -> Stopped {
+        Stopped::Failed(error)
+    }
+}
+
+struct Watcher {
+    netlink: Netlink,
+    requests: Requests,
+    buffer: Vec<u8>,
+    /// Interfaces that are administratively up.
+    up: BTreeSet<u32>,
+    /// When to read everything anew.
+    resync_at: Option<Instant>,
+    events: mpsc::Sender<Result<HostEvent, KernelError>>,
+    counters: Arc<Counters>,
+}
+
+impl Watcher {
+    async fn run(&mut self) -> Result<(), Stopped> {
+        self.resync().await?;
+        loop {
+            let due = self.resync_at;
+            let received = tokio::select! {
+                received = self.netlink.receive(&mut self.buffer) => received,
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
+                    self.catch_up().await?;
+                    continue;
+                }
+            };
+            match received {
+                Ok(()) => self.report().await?,
+                Err(error) if is_overrun(&error) => self.start_over().await?,
+                Err(error) => return Err(KernelError::socket("receive notifications")(error).into()),
+            }
+        }
+    }
+
+    /// Reads everything anew, after what was announced before: whatever is read is then at least as new.
+    async fn catch_up(&mut self) -> Result<(), Stopped> {
+        loop {
+            match self.netlink.try_receive(&mut self.buffer) {
+                Ok(true) => self.report().await?,
+                Ok(false) => break,
+                Err(error) if is_overrun(&error) => return self.start_over().await,
+                Err(error) => return Err(KernelError::socket("receive notifications")(error).into()),
+            }
+        }
+        self.resync().await
+    }
+
+    /// Notifications were lost. Those that are left are older than the loss, so they would undo what is read now.
+    async fn start_over(&mut self) -> Result<(), Stopped> {
+        self.counters.overruns.fetch_add(1, Ordering::Relaxed);
+        loop {
+            match self.netlink.try_receive(&mut self.buffer) {
+                Ok(true) => (),
+                Ok(false) => break,
+                Err(error) if is_overrun(&error) => (),
+                Err(error) => return Err(KernelError::socket("receive notifications")(error).into()),
+            }
+        }
+        self.resync().await
+    }
+
+    async fn resync(&mut self) -> Result<(), Stopped> {
+        self.resync_at = None;
+        self.counters.resyncs.fetch_add(1, Ordering::Relaxed);
+        let mut snapshot = Snapshot::default();
+        for request in dumps() {
+            let events = self.dump(request).await?;
+            for event in events {
+                match event {
+                    HostEvent::LinkSet(link) => snapshot.links.push(link),
+                    HostEvent::AddressAdded(address) => snapshot.addresses.push(address),
+                    HostEvent::NeighbourSet(neighbour) => snapshot.neighbours.push(neighbour),
+                    HostEvent::RouteAdded(route) | HostEvent::RouteSet(route) => snapshot.routes.push(route),
+                    HostEvent::LinkRemoved(_)
+                    | HostEvent::AddressRemoved(_)
+                    | HostEvent::NeighbourRemoved(..)
+                    | HostEvent::RouteRemoved(_)
+                    | HostEvent::Resync(_) => (), // Lists have no removals in them.
+                }
+            }
+        }
+        self.send(HostEvent::Resync(Box::new(snapshot))).await
+    }
+
+    /// Everything of one kind, from one time: an inconsistent list may lack what was there all along.
+    async fn dump(&mut self, request: RouteNetlinkMessage) -> Result<Vec<HostEvent>, KernelError> {
+        loop {
+            let mut events = Vec::new();
+            let mut undecodable = 0;
+            let (up, visit) = (&mut self.up, &mut events);
+            let consistent = self
+                .requests
+                .dump(request.clone(), |raw| {
+                    removes_unannounced(&raw, up);
+                    match decode::event(&raw) {
+                        Ok(event) => visit.extend(event),
+                        Err(_) => undecodable += 1,
+                    }
+                })
+                .await?;
+            if consistent {
+                self.counters.undecodable.fetch_add(undecodable, Ordering::Relaxed);
+                return Ok(events);
+            }
+            sleep(RETRY).await;
+        }
+    }
+
+    /// Passes on what the datagram in the buffer says.
+    async fn report(&mut self) -> Result<(), Stopped> {
+        let buffer = std::mem::take(&mut self.buffer);
+        for raw in messages(&buffer) {
+            if removes_unannounced(&raw, &mut self.up) {
+                self.resync_at = self.resync_at.or(Some(Instant::now() + SETTLING));
+            }
+            match decode::event(&raw) {
+                Ok(Some(event)) => self.send(event).await?,
+                Ok(None) => (),
+                Err(error) => {
+                    tracing::warn!(kind = raw.kind, %error, "a netlink message cannot be understood");
+                    self.counters.undecodable.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        }
+        self.buffer = buffer;
+        Ok(())
+    }
+
+    async fn send(&self, event: HostEvent) -> Result<(), Stopped> {
+        self.events.send(Ok(event)).await.map_err(|_| Stopped::Unread)
+    }
+}
+
+/// The requests for everything.
+fn dumps() -> [RouteNetlinkMessage; 5] {
+    let routes = |family| {
+        let mut message = RouteMessage::default();
+        message.header.address_family = family;
+        RouteNetlinkMessage::GetRoute(message)
+    };
+    [
+        RouteNetlinkMessage::GetLink(LinkMessage::default()),
+        RouteNetlinkMessage::GetAddress(AddressMessage::default()),
+        RouteNetlinkMessage::GetNeighbour(NeighbourMessage::default()),
+        routes(AddressFamily::Inet),
+        routes(AddressFamily::Inet6),
+    ]
+}
+
+/// Whether the kernel removes IPv4 routes together with this without telling of each: an interface that goes down or
+/// away, an IPv4 address that goes, a next-hop object that goes. Keeps track of which interfaces are up.
+fn removes_unannounced(raw: &Raw<'_>, up: &mut BTreeSet<u32>) -> bool {
+    let family = raw.payload.first().copied().map(i32::from);
+    match raw.kind {
+        libc::RTM_NEWLINK if family == Some(libc::AF_UNSPEC) => {
+            // struct ifinfomsg: family, type, index, flags.
+            let (Some(index), Some(flags)) = (u32_at(raw.payload, 4), u32_at(raw.payload, 8)) else { return false };
+            let is_up = flags & libc::IFF_UP.cast_unsigned() != 0;
+            if is_up {
+                up.insert(index);
+                return false;
+            }
+            up.remove(&index)
+        }
+        libc::RTM_DELLINK => family == Some(libc::AF_UNSPEC),
+        libc::RTM_DELADDR => family == Some(libc::AF_INET),
+        DELETED_NEXT_HOP => true,
+        _ => false,
+    }
+}
