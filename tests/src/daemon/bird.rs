@@ -1,0 +1,225 @@
+//! BIRD 1.6 (the article's version) and 2, which differ in where a protocol's options stand.
+
+use std::env;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, bail};
+use ipnet::Ipv4Net;
+
+use super::view::parse_path;
+use super::{Peer, Program, Relation, Route, Router, Session, Setup, TowardsRouteServer};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Bird {
+    One,
+    Two,
+}
+
+impl Program for Bird {
+    fn configure(&self, setup: &Setup) -> anyhow::Result<()> {
+        setup.write("bird.conf", &self.configuration(setup))
+    }
+
+    fn commands(&self, setup: &Setup) -> anyhow::Result<Vec<Command>> {
+        let (config, socket) = (setup.text_path("bird.conf"), setup.text_path("bird.ctl"));
+        let command = setup.command(&self.tool("bird")?, &["-f", "-c", &config, "-s", &socket])?;
+        Ok(vec![command])
+    }
+
+    fn sessions(&self, setup: &Setup) -> anyhow::Result<Vec<Session>> {
+        let text = self.birdc(setup, "show protocols")?;
+        let mut sessions = Vec::new();
+        for line in text.lines() {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            if let [name, "BGP", _table, _state, _since, info @ ..] = words.as_slice() {
+                let peer = setup.router.peer_named(name)?;
+                sessions.push(peer.session(info.first() == Some(&"Established"), &info.join(" ")));
+            }
+        }
+        Ok(sessions)
+    }
+
+    fn routes(&self, setup: &Setup) -> anyhow::Result<Vec<Route>> {
+        parse_routes(&self.birdc(setup, "show route all")?, &setup.router)
+    }
+}
+
+impl Bird {
+    /// BIRD 1.6 conflicts with the package bird2, so it is unpacked somewhere else: `NVA_BIRD1` says where its tree is.
+    fn tool(self, name: &str) -> anyhow::Result<PathBuf> {
+        match self {
+            Bird::Two => Ok(PathBuf::from("/usr/sbin").join(name)),
+            Bird::One => Ok(bird1_tree()?.join("usr/sbin").join(name)),
+        }
+    }
+
+    fn birdc(self, setup: &Setup, command: &str) -> anyhow::Result<String> {
+        let (tool, socket) = (self.tool("birdc")?.display().to_string(), setup.text_path("bird.ctl"));
+        // birdc's exit code is 0 even if it cannot connect.
+        let text = setup.namespace.run(&[&tool, "-s", &socket, command])?;
+        if !text.contains("ready.") {
+            bail!("birdc says {text}");
+        }
+        Ok(text)
+    }
+
+    fn configuration(self, setup: &Setup) -> String {
+        let router = &setup.router;
+        let log = setup.text_path("messages.log");
+        let mut text = format!("log \"{log}\" all;\nrouter id {};\n", router.address);
+        text += "protocol device { scan time 1; }\n";
+        let interfaces: Vec<String> =
+            router.loopbacks.iter().chain(&router.connected).map(|name| format!("{name:?}")).collect();
+        // The subnet itself is known too, so that next hops in it need no other route.
+        text += &self.protocol(
+            "direct",
+            &format!("interface {}", [vec!["\"eth0\"".to_owned()], interfaces].concat().join(", ")),
+            "",
+        );
+        let install =
+            if router.install { "export filter { if source = RTS_BGP then accept; reject; };" } else { "export none;" };
+        text += &self.protocol("kernel", "", &format!("import none; {install}"));
+        let routes: Vec<String> = router.networks.iter().map(|prefix| format!("route {prefix} blackhole")).collect();
+        if !routes.is_empty() {
+            text += &self.protocol("static", &routes.join("; "), "");
+        }
+        for peer in &router.peers {
+            text += &self.peer(peer, router);
+        }
+        text
+    }
+
+    /// A protocol with its own options, and those of its only table's channel.
+    fn protocol(self, kind: &str, options: &str, channel: &str) -> String {
+        let options = if options.is_empty() { String::new() } else { format!("{options};") };
+        match self {
+            Bird::One => format!("protocol {kind} {{ {options} {channel} }}\n"),
+            Bird::Two => format!("protocol {kind} {{ ipv4 {{ {channel} }}; {options} }}\n"),
+        }
+    }
+
+    fn peer(self, peer: &Peer, router: &Router) -> String {
+        let Peer { name, asn, address, relation } = peer;
+        let own = own_routes(router);
+        let (export, channel, session) = match relation {
+            Relation::Router | Relation::Leaf => (format!("{own} || source = RTS_BGP"), "", ""),
+            Relation::Hub => (own, "", ""),
+            Relation::RouteServer(next_hop) => {
+                let channel = match next_hop {
+                    TowardsRouteServer::Keep => "next hop keep;",
+                    TowardsRouteServer::Oneself => "next hop self;",
+                };
+                (format!("{own} || (source = RTS_BGP && bgp_path ~ [= 65100..65109 * =])"), channel, "multihop 8;")
+            }
+        };
+        let channel = format!("import all; export where {export}; {channel}");
+        let (local, hold_time) = (router.address, router.hold_time);
+        let channel = match self {
+            Bird::One => channel,
+            Bird::Two => format!("ipv4 {{ {channel} }};"),
+        };
+        // The timers make a lab that is up within seconds; the protocol is the same.
+        format!(
+            "protocol bgp {name} {{ local {local} as {}; neighbor {address} as {asn}; source address {local}; {session} \
+             hold time {hold_time}; connect delay time 1; connect retry time 2; error wait time 1, 4; {channel} }}\n",
+            router.asn
+        )
+    }
+}
+
+/// A filter expression for what the router originates. Direct routes of eth0 are for next hops only.
+fn own_routes(router: &Router) -> String {
+    let interfaces = router.loopbacks.iter().chain(&router.connected);
+    let direct: Vec<String> = interfaces.map(|name| format!("(source = RTS_DEVICE && ifname = {name:?})")).collect();
+    [vec!["source = RTS_STATIC".to_owned()], direct].concat().join(" || ")
+}
+
+fn bird1_tree() -> anyhow::Result<PathBuf> {
+    if let Some(tree) = env::var_os("NVA_BIRD1") {
+        return Ok(PathBuf::from(tree));
+    }
+    let own = env::current_exe().context("where this program is")?;
+    let mut target = own.ancestors().map(|path| path.join("tools/bird1"));
+    target.find(|path| path.exists()).context("BIRD 1.6.8 is not there: run `cargo xtask setup`, or set NVA_BIRD1")
+}
+
+/// Understands `show route all` of both versions: a route begins with its prefix, or with blanks if it has the same
+/// prefix as the one before, and names its protocol in brackets; its attributes follow in lines that begin with a tab.
+fn parse_routes(text: &str, router: &Router) -> anyhow::Result<Vec<Route>> {
+    let mut routes: Vec<Route> = Vec::new();
+    let mut prefix: Option<Ipv4Net> = None;
+    let mut of_a_peer = false;
+    for line in text.lines() {
+        if let Some(attribute) = line.strip_prefix('\t') {
+            if let (true, Some(route)) = (of_a_peer, routes.last_mut()) {
+                read_attribute(route, attribute)?;
+            }
+            continue;
+        }
+        let Some((before, after)) = line.split_once('[') else { continue };
+        if let Some(first) = before.split_whitespace().next().and_then(|word| word.parse().ok()) {
+            prefix = Some(first);
+        }
+        let protocol = after.split([' ', ']']).next().unwrap_or_default();
+        of_a_peer = router.peer_named(protocol).is_ok();
+        if let (true, Some(prefix)) = (of_a_peer, prefix) {
+            let route =
+                Route { prefix, next_hop: Ipv4Addr::UNSPECIFIED, as_path: Vec::new(), peer: protocol.to_owned() };
+            routes.push(route);
+        }
+    }
+    Ok(routes)
+}
+
+fn read_attribute(route: &mut Route, line: &str) -> anyhow::Result<()> {
+    match line.trim().split_once(": ") {
+        Some(("BGP.next_hop", value)) => {
+            route.next_hop = value.trim().parse().with_context(|| format!("next hop {value:?}"))?;
+        }
+        Some(("BGP.as_path", value)) => route.as_path = parse_path(value),
+        Some(_) | None => {}
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hub() -> Router {
+        let address = |last| Ipv4Addr::new(10, 13, 76, last);
+        Router::new(65000, address(84)).peer("nva0", 65100, address(100), Relation::Leaf).peer(
+            "nva1",
+            65101,
+            address(101),
+            Relation::Leaf,
+        )
+    }
+
+    #[test]
+    fn routes_of_both_versions_are_understood() {
+        let one = "BIRD 1.6.8 ready.\n\
+            100.0.0.100/32     via 10.13.76.100 on eth0 [nva0 15:15:05] * (100) [AS65100i]\n\
+            \tType: BGP unicast univ\n\tBGP.origin: IGP\n\tBGP.as_path: 65100\n\tBGP.next_hop: 10.13.76.100\n\
+            \x20                  via 10.13.76.101 on eth0 [nva1 15:15:05] (100) [AS65100i]\n\
+            \tBGP.as_path: 65101 65100\n\tBGP.next_hop: 10.13.76.100\n\
+            10.13.76.0/24      dev eth0 [direct1 15:15:00] * (240)\n\tType: device unicast univ\n";
+        let two = "BIRD 2.0.12 ready.\nTable master4:\n\
+            100.0.0.100/32       unicast [nva0 15:15:05.123] * (100) [AS65100i]\n\tvia 10.13.76.100 on eth0\n\
+            \tType: BGP univ\n\tBGP.as_path: 65100\n\tBGP.next_hop: 10.13.76.100\n\
+            \x20                    unicast [nva1 15:15:05.123] (100) [AS65100i]\n\tvia 10.13.76.101 on eth0\n\
+            \tBGP.as_path: 65101 65100\n\tBGP.next_hop: 10.13.76.100\n";
+        let route = |peer: &str, as_path: &[u32]| Route {
+            prefix: "100.0.0.100/32".parse().expect("a prefix"),
+            next_hop: Ipv4Addr::new(10, 13, 76, 100),
+            as_path: as_path.to_vec(),
+            peer: peer.to_owned(),
+        };
+        let expected = [route("nva0", &[65100]), route("nva1", &[65101, 65100])];
+        for text in [one, two] {
+            assert_eq!(parse_routes(text, &hub()).expect("understood"), expected);
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! Routing daemons as the lab runs them: `nva` and its neighbours from Debian's packages.
+//!
+//! A [`Router`] says in one language what a machine's BGP speaker shall do; each [`Kind`] writes it in its daemon's
+//! own, starts the daemon in the machine's namespace, and reads back sessions and routes in one shape.
+
+mod bird;
+mod frr;
+mod gobgp;
+mod nva;
+mod openbgpd;
+mod router;
+mod view;
+
+pub use nva::nva_binary;
+pub use router::{Peer, Relation, Router, TowardsRouteServer};
+pub use view::{Route, Session};
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::str::FromStr;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use nix::sys::signal::Signal;
+use serde::{Deserialize, Serialize};
+
+use crate::netns::Namespace;
+use crate::process::Process;
+use crate::resources::Resources;
+use crate::wait::wait_until;
+
+/// How long a daemon may take until it answers its command line tool.
+const START_PATIENCE: Duration = Duration::from_secs(15);
+
+/// Which daemon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// This project's.
+    Nva,
+    /// BIRD 1.6, the article's.
+    Bird1,
+    /// BIRD 2.
+    Bird2,
+    /// FRR: zebra and bgpd.
+    Frr,
+    /// GoBGP, which routes nothing itself.
+    Gobgp,
+    /// OpenBGPD.
+    Openbgpd,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Kind; 6] = [Kind::Nva, Kind::Bird1, Kind::Bird2, Kind::Frr, Kind::Gobgp, Kind::Openbgpd];
+
+    fn name(self) -> &'static str {
+        match self {
+            Kind::Nva => "nva",
+            Kind::Bird1 => "bird",
+            Kind::Bird2 => "bird2",
+            Kind::Frr => "frr",
+            Kind::Gobgp => "gobgp",
+            Kind::Openbgpd => "openbgpd",
+        }
+    }
+
+    fn program(self) -> &'static dyn Program {
+        match self {
+            Kind::Nva => &nva::Nva,
+            Kind::Bird1 => &bird::Bird::One,
+            Kind::Bird2 => &bird::Bird::Two,
+            Kind::Frr => &frr::Frr,
+            Kind::Gobgp => &gobgp::Gobgp,
+            Kind::Openbgpd => &openbgpd::Openbgpd,
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+impl FromStr for Kind {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> anyhow::Result<Kind> {
+        let names = Kind::ALL.map(Kind::name).join(", ");
+        Kind::ALL.into_iter().find(|kind| kind.name() == text).with_context(|| format!("{text:?} is none of {names}"))
+    }
+}
+
+/// Where a daemon runs and what it is told.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Setup {
+    /// The machine's name.
+    pub machine: String,
+    /// The machine's namespace.
+    pub namespace: Namespace,
+    /// Its own directory: configuration, sockets, logs.
+    pub directory: PathBuf,
+    /// Where it may pin XDP programs.
+    pub pins: PathBuf,
+    /// What it shall do.
+    pub router: Router,
+}
+
+impl Setup {
+    fn path(&self, file: &str) -> PathBuf {
+        self.directory.join(file)
+    }
+
+    /// The path as the text that goes into configurations.
+    fn text_path(&self, file: &str) -> String {
+        self.path(file).display().to_string()
+    }
+
+    fn write(&self, file: &str, text: &str) -> anyhow::Result<()> {
+        let path = self.path(file);
+        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
+    }
+
+    fn command(&self, program: &Path, arguments: &[&str]) -> anyhow::Result<Command> {
+        let mut command = self.namespace.command(&program.display().to_string())?;
+        command.args(arguments);
+        Ok(command)
+    }
+}
+
+/// How one kind of daemon is handled.
+trait Program {
+    /// Writes the configuration files.
+    fn configure(&self, setup: &Setup) -> anyhow::Result<()>;
+    /// The processes to start, in this order, none of which goes into the background.
+    fn commands(&self, setup: &Setup) -> anyhow::Result<Vec<Command>>;
+    /// What is left to do once it answers.
+    fn after_start(&self, _setup: &Setup) -> anyhow::Result<()> {
+        Ok(())
+    }
+    /// Its sessions.
+    fn sessions(&self, setup: &Setup) -> anyhow::Result<Vec<Session>>;
+    /// The routes that it has from its peers, in use or not.
+    fn routes(&self, setup: &Setup) -> anyhow::Result<Vec<Route>>;
+}
+
+/// A daemon on its machine.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Daemon {
+    /// Which.
+    pub kind: Kind,
+    /// Where and what for.
+    pub setup: Setup,
+    /// Its processes; none while it is stopped.
+    pub processes: Vec<Process>,
+}
+
+impl Daemon {
+    /// Writes the configuration and starts the daemon; does not wait for it.
+    pub fn start(kind: Kind, setup: Setup, resources: &Resources) -> anyhow::Result<Daemon> {
+        resources.directory(&setup.directory)?;
+        kind.program().configure(&setup)?;
+        let mut daemon = Daemon { kind, setup, processes: Vec::new() };
+        daemon.launch(resources)?;
+        Ok(daemon)
+    }
+
+    /// Starts it again with the configuration that it had.
+    pub fn restart(&mut self, resources: &Resources) -> anyhow::Result<()> {
+        self.stop()?;
+        self.launch(resources)?;
+        self.wait_ready()
+    }
+
+    /// Waits until it answers, and does what is left to do then.
+    pub fn wait_ready(&self) -> anyhow::Result<()> {
+        wait_until(START_PATIENCE, &format!("{} of {} to answer", self.kind, self.setup.machine), || self.sessions())?;
+        self.kind.program().after_start(&self.setup)
+    }
+
+    /// SIGTERM.
+    pub fn stop(&mut self) -> anyhow::Result<()> {
+        self.processes.drain(..).rev().try_for_each(|process| process.stop())
+    }
+
+    /// SIGKILL: nothing is said to anybody.
+    pub fn kill(&mut self) -> anyhow::Result<()> {
+        self.processes.drain(..).rev().try_for_each(|process| process.kill())
+    }
+
+    /// Sends a signal to each of its processes.
+    pub fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+        self.processes.iter().try_for_each(|process| process.signal(signal))
+    }
+
+    /// Its sessions.
+    pub fn sessions(&self) -> anyhow::Result<Vec<Session>> {
+        self.check_alive()?;
+        self.kind.program().sessions(&self.setup)
+    }
+
+    /// The routes that it has from its peers, in use or not, in the order of their prefixes.
+    pub fn routes(&self) -> anyhow::Result<Vec<Route>> {
+        self.check_alive()?;
+        let mut routes = self.kind.program().routes(&self.setup)?;
+        routes.sort();
+        Ok(routes)
+    }
+
+    /// Waits until each of its sessions is up.
+    pub fn wait_established(&self, patience: Duration) -> anyhow::Result<()> {
+        wait_until(patience, &format!("all sessions of {}", self.setup.machine), || {
+            let sessions = self.sessions()?;
+            let up = sessions.iter().filter(|session| session.established).count();
+            if sessions.is_empty() || up < sessions.len() {
+                let down = sessions.iter().filter(|session| !session.established);
+                let down: Vec<String> = down.map(|session| format!("{} {}", session.peer, session.state)).collect();
+                bail!("{up} of {} are up; {}", sessions.len(), down.join(", "));
+            }
+            Ok(())
+        })
+    }
+
+    fn launch(&mut self, resources: &Resources) -> anyhow::Result<()> {
+        for (number, mut command) in self.kind.program().commands(&self.setup)?.into_iter().enumerate() {
+            let log = self.setup.path(&format!("{}-{number}.log", self.kind));
+            let name = format!("{} of {}", self.kind, self.setup.machine);
+            self.processes.push(resources.process(&name, &mut command, &log)?);
+        }
+        Ok(())
+    }
+
+    fn check_alive(&self) -> anyhow::Result<()> {
+        self.processes.iter().try_for_each(Process::check_alive)
+    }
+}

@@ -1,0 +1,46 @@
+//! Sessions and routes in one shape, whichever daemon they come from.
+
+use std::net::Ipv4Addr;
+
+use ipnet::Ipv4Net;
+use serde::{Deserialize, Serialize};
+
+/// A BGP session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// The peer's name in the lab.
+    pub peer: String,
+    /// Its address.
+    pub address: Ipv4Addr,
+    /// Its AS.
+    pub asn: u32,
+    /// Whether it is in state Established.
+    pub established: bool,
+    /// Its state in the daemon's words.
+    pub state: String,
+}
+
+/// A route from a peer.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Route {
+    /// Its prefix.
+    pub prefix: Ipv4Net,
+    /// Its NEXT_HOP as it was received.
+    pub next_hop: Ipv4Addr,
+    /// Its AS_PATH.
+    pub as_path: Vec<u32>,
+    /// The peer's name in the lab.
+    pub peer: String,
+}
+
+impl Route {
+    /// The AS path as Azure writes it.
+    pub fn dashed_path(&self) -> String {
+        self.as_path.iter().map(ToString::to_string).collect::<Vec<_>>().join("-")
+    }
+}
+
+/// The numbers of an AS path that is only a sequence, as every daemon prints it.
+pub(super) fn parse_path(text: &str) -> Vec<u32> {
+    text.split_whitespace().filter_map(|number| number.parse().ok()).collect()
+}
