@@ -8,6 +8,7 @@ use std::process::Command;
 
 use anyhow::{Context, ensure};
 use ipnet::Ipv4Net;
+use nix::unistd::{User, chown};
 use serde::Deserialize;
 
 use super::view::parse_path;
@@ -16,11 +17,16 @@ use super::{Program, Relation, Route, Session, Setup, TowardsRouteServer};
 /// Where Debian keeps FRR's daemons.
 const DAEMONS: &str = "/usr/lib/frr";
 
+/// The user as which its daemons run: they insist on one who is in the group that they were built with.
+const USER: &str = "frr";
+
 pub(super) struct Frr;
 
 impl Program for Frr {
     fn configure(&self, setup: &Setup) -> anyhow::Result<()> {
         ensure!(setup.router.loopbacks.is_empty(), "the lab gives FRR networks to originate, not interfaces");
+        let user = User::from_name(USER)?.context("there is no user frr: is the package frr installed?")?;
+        chown(&setup.directory, Some(user.uid), Some(user.gid))?;
         setup.write("zebra.conf", "frr defaults traditional\n")?;
         setup.write("bgpd.conf", &configuration(setup))
     }
@@ -44,9 +50,9 @@ impl Program for Frr {
                 "-P",
                 "0",
                 "-u",
-                "root",
+                USER,
                 "-g",
-                "root",
+                USER,
                 "--log",
                 &log,
             ];

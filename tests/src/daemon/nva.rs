@@ -17,9 +17,9 @@ const LEAVES: &str = "^6510[0-9]";
 
 pub(super) struct Nva;
 
-/// The `nva` binary: `NVA_BINARY`, or the newest beside this program's own.
+/// The `nva` binary: `NVA_BIN`, or the newest beside this program's own.
 pub fn nva_binary() -> anyhow::Result<PathBuf> {
-    if let Some(path) = env::var_os("NVA_BINARY") {
+    if let Some(path) = env::var_os("NVA_BIN") {
         return Ok(PathBuf::from(path));
     }
     let own = env::current_exe().context("where this program is")?;
@@ -28,7 +28,7 @@ pub fn nva_binary() -> anyhow::Result<PathBuf> {
     let built = ["release", "debug"].map(|profile| profiles.join(profile).join("nva"));
     let age = |path: &PathBuf| path.metadata().and_then(|data| data.modified()).ok();
     let newest = built.into_iter().filter(|path| path.exists()).max_by_key(age);
-    newest.context("nva is not built: run `cargo xtask build`, or set NVA_BINARY")
+    newest.context("nva is not built: run `cargo xtask build`, or set NVA_BIN")
 }
 
 impl Program for Nva {

@@ -42,7 +42,8 @@ impl Program for Openbgpd {
         let text = bgpctl(setup, &["show", "rib"])?;
         let reply: Rib = serde_json::from_str(&text).with_context(|| format!("bgpctl says {text}"))?;
         let learned = reply.rib.into_iter().filter_map(|row| {
-            let peer = setup.router.peer_at(row.neighbor.remote_addr?).ok()?;
+            // Our own routes are no peer's.
+            let peer = setup.router.peer_at(row.neighbor.remote_addr?.parse().ok()?).ok()?;
             let as_path = parse_path(&row.as_path);
             Some(Route { prefix: row.prefix, next_hop: row.exit_nexthop, as_path, peer: peer.name.clone() })
         });
@@ -71,7 +72,7 @@ struct Rib {
 #[derive(Deserialize)]
 struct RibRow {
     prefix: Ipv4Net,
-    #[serde(default)]
+    #[serde(default, rename = "aspath")]
     as_path: String,
     exit_nexthop: Ipv4Addr,
     neighbor: RibNeighbour,
@@ -79,7 +80,7 @@ struct RibRow {
 
 #[derive(Deserialize)]
 struct RibNeighbour {
-    remote_addr: Option<Ipv4Addr>,
+    remote_addr: Option<String>,
 }
 
 fn bgpctl(setup: &Setup, arguments: &[&str]) -> anyhow::Result<String> {
@@ -107,7 +108,7 @@ fn configuration(setup: &Setup) -> String {
         let multihop = if matches!(peer.relation, Relation::RouteServer(_)) { "multihop 8" } else { "" };
         let _ = writeln!(
             text,
-            "neighbor {address} {{ remote-as {}; local-address {}; holdtime {}; {multihop} }}",
+            "neighbor {address} {{\n    remote-as {}\n    local-address {}\n    holdtime {}\n    {multihop}\n}}",
             peer.asn, router.address, router.hold_time
         );
         let _ = match peer.relation {
