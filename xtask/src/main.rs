@@ -7,6 +7,7 @@ mod build;
 mod cmd;
 mod lab;
 mod setup;
+mod tidy;
 mod toolchain;
 mod workspace;
 
@@ -59,6 +60,12 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Check layers, purity, sizes, sleeping tests and the like
+    Tidy {
+        /// Print instead which clauses of RFCs the sources cite, and where
+        #[arg(long)]
+        rfc: bool,
+    },
     /// The network of the demo, by hand: `cargo xtask lab up|status|exec|down`
     Lab {
         /// Arguments of `nva-lab`
@@ -90,6 +97,8 @@ fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Setup { level } => setup::run(&workspace, level).map(|_| ExitCode::SUCCESS),
         Command::Build => build::run(&workspace).map(|_| ExitCode::SUCCESS),
+        Command::Tidy { rfc: true } => tidy::print_rfc(&workspace).map(|()| ExitCode::SUCCESS),
+        Command::Tidy { rfc: false } => tidy::run(&workspace).map(|()| ExitCode::SUCCESS),
         Command::Load { interface, args } => lab::load(&workspace, &interface, &args),
         Command::Run { args } => lab::run_nva(&workspace, &args),
         Command::Lab { args } => lab::lab(&workspace, &args),
