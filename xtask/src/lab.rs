@@ -29,12 +29,16 @@ pub fn load(workspace: &Workspace, interface: &str, args: &[String]) -> Result<E
     Err(nva.args(["xdp", "attach", "--interface", interface]).args(args).exec())
 }
 
-/// `nva-lab ARGS`.
+/// `nva-lab ARGS`; its exit code is ours, because we become it.
 ///
 /// # Errors
 /// When it cannot be built or started, or without root.
 pub fn lab(workspace: &Workspace, args: &[String]) -> Result<ExitCode> {
-    start_lab(workspace, args)
+    require_root("the lab's network namespaces")?;
+    let level = if names_bird(args) { Level::DemoBird } else { Level::Demo };
+    let ready = setup::run(workspace, level)?;
+    build::all(workspace, &ready)?;
+    Err(with_programs(Cmd::new(workspace.release_binary("nva-lab")), workspace).args(args).exec())
 }
 
 /// `nva-lab demo ARGS`.
@@ -43,7 +47,7 @@ pub fn lab(workspace: &Workspace, args: &[String]) -> Result<ExitCode> {
 /// When it cannot be built or started, or without root.
 pub fn demo(workspace: &Workspace, args: &[String]) -> Result<ExitCode> {
     let args: Vec<String> = std::iter::once("demo".to_owned()).chain(args.iter().cloned()).collect();
-    start_lab(workspace, &args)
+    lab(workspace, &args)
 }
 
 /// The programs that the lab and the tests start, by the variables in which they look for them.
@@ -51,24 +55,20 @@ pub fn with_programs(cmd: Cmd, workspace: &Workspace) -> Cmd {
     cmd.env("NVA_BIN", workspace.release_binary("nva")).env("NVA_BIRD1", workspace.bird1())
 }
 
-fn start_lab(workspace: &Workspace, args: &[String]) -> Result<ExitCode> {
-    require_root("the lab's network namespaces")?;
-    let level = if names_bird(args) { Level::DemoBird } else { Level::Demo };
-    let ready = setup::run(workspace, level)?;
-    build::all(workspace, &ready)?;
-    Err(with_programs(Cmd::new(workspace.release_binary("nva-lab")), workspace).args(args).exec())
+/// Refuses to go on as anybody else.
+///
+/// # Errors
+/// When we are not root.
+pub fn require_root(what: &str) -> Result<()> {
+    if !cmd::is_root() {
+        bail!("{what} needs root; run as root, or: sudo --preserve-env=PATH,HOME cargo xtask …");
+    }
+    Ok(())
 }
 
 /// Whether BIRD is asked for: `--hubs bird`, `--nvas=bird`.
 fn names_bird(args: &[String]) -> bool {
     args.iter().any(|arg| arg == "bird" || arg.ends_with("=bird"))
-}
-
-fn require_root(what: &str) -> Result<()> {
-    if !cmd::is_root() {
-        bail!("{what} needs root; run as root, or: sudo --preserve-env=PATH,HOME cargo xtask …");
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod build;
 mod cmd;
 mod lab;
 mod setup;
+mod test;
 mod tidy;
 mod toolchain;
 mod workspace;
@@ -28,8 +29,8 @@ Root is needed to install packages, for network namespaces and to load XDP progr
 without as long as nothing is missing.";
 
 #[derive(Parser)]
-#[command(name = "cargo xtask", about = "Set up, build, try and test nva", after_help = OVERVIEW)]
-#[command(disable_help_subcommand = false, arg_required_else_help = true)]
+#[command(name = "xtask", bin_name = "cargo xtask", about = "Set up, build, try and test nva", after_help = OVERVIEW)]
+#[command(arg_required_else_help = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -59,6 +60,12 @@ enum Command {
         /// Arguments of `nva`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
+    },
+    /// Set up, build, and run every check and test
+    Test {
+        /// Run only these steps (set-up and build come first in any case)
+        #[arg(long, value_enum, value_delimiter = ',')]
+        only: Vec<test::Step>,
     },
     /// Check layers, purity, sizes, sleeping tests and the like
     Tidy {
@@ -97,6 +104,7 @@ fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Setup { level } => setup::run(&workspace, level).map(|_| ExitCode::SUCCESS),
         Command::Build => build::run(&workspace).map(|_| ExitCode::SUCCESS),
+        Command::Test { only } => test::run(&workspace, &only),
         Command::Tidy { rfc: true } => tidy::print_rfc(&workspace).map(|()| ExitCode::SUCCESS),
         Command::Tidy { rfc: false } => tidy::run(&workspace).map(|()| ExitCode::SUCCESS),
         Command::Load { interface, args } => lab::load(&workspace, &interface, &args),

@@ -49,7 +49,9 @@ fn update() -> Result<()> {
 }
 
 fn apt_get() -> Cmd {
-    Cmd::new("apt-get").args(["-qq", "-o", "Dpkg::Use-Pty=0"]).env("DEBIAN_FRONTEND", "noninteractive")
+    Cmd::new("apt-get")
+        .args(["-qq", "-o", "Dpkg::Use-Pty=0", "-o", "APT::Sandbox::User=root"])
+        .env("DEBIAN_FRONTEND", "noninteractive")
 }
 
 /// The packages that no source offers.

@@ -5,6 +5,7 @@
 
 mod apt;
 mod bird1;
+mod components;
 mod linker;
 mod os;
 mod packages;
@@ -59,6 +60,9 @@ pub fn run(workspace: &Workspace, level: Level) -> Result<Ready> {
         None => linker::install(workspace, &toolchain)?,
     };
     println!("setup: bpf-linker {} with LLVM {LLVM_MAJOR}: {}", linker::VERSION, bpf_linker.display());
+    if level >= Level::Test {
+        components::install(workspace)?;
+    }
     if level >= Level::DemoBird {
         bird1::install(workspace, &distribution)?;
         println!("setup: BIRD {}: {}", bird1::VERSION, workspace.bird1().display());

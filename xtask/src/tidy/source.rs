@@ -150,7 +150,7 @@ struct Scan {
 
 impl Scan {
     fn item(&mut self, attributes: &[syn::Attribute], item: &impl Spanned) {
-        if is_cfg_test(attributes) || attributes.iter().any(|attribute| is_test_attribute(attribute)) {
+        if is_cfg_test(attributes) || attributes.iter().any(is_test_attribute) {
             let span = item.span();
             self.test_lines.push((span.start().line, span.end().line));
         }
