@@ -111,6 +111,29 @@ pub struct Group {
 }
 
 impl Group {
+    /// Its length in words.
+    pub const WORDS: usize = size_of::<Group>() / 4;
+    /// Where the buckets begin.
+    pub const FIRST_BUCKET: usize = 4;
+
+    /// The same as the words that lie in the map.
+    pub fn to_words(&self) -> [u32; Group::WORDS] {
+        let mut words = [0; Group::WORDS];
+        words[0] = self.kind;
+        words[1] = self.bucket_mask;
+        words[2] = u32::from_ne_bytes(self.prefix);
+        words[3] = self.prefix_len;
+        words[Group::FIRST_BUCKET..].copy_from_slice(&self.buckets);
+        words
+    }
+
+    /// The group that lies in the map as these words.
+    pub fn from_words(words: &[u32; Group::WORDS]) -> Group {
+        let mut buckets = [UNRESOLVED_NEXT_HOP; BUCKETS];
+        buckets.copy_from_slice(&words[Group::FIRST_BUCKET..]);
+        Group { kind: words[0], bucket_mask: words[1], prefix: words[2].to_ne_bytes(), prefix_len: words[3], buckets }
+    }
+
     /// A group of this kind without next hops.
     pub const fn of_kind(kind: GroupKind) -> Group {
         Group {
@@ -137,6 +160,34 @@ pub struct NextHop {
     pub mtu: u32,
     /// Zero.
     pub reserved: [u32; 3],
+}
+
+impl NextHop {
+    /// Its length in words.
+    pub const WORDS: usize = size_of::<NextHop>() / 4;
+
+    /// The same as the words that lie in the map.
+    pub fn to_words(&self) -> [u32; NextHop::WORDS] {
+        let [a, b, c, d, e, f] = self.destination_mac;
+        let [g, h, i, j, k, l] = self.source_mac;
+        let [x, y, z] = self.reserved;
+        let word = u32::from_ne_bytes;
+        [word([a, b, c, d]), word([e, f, g, h]), word([i, j, k, l]), self.ifindex, self.mtu, x, y, z]
+    }
+
+    /// The next hop that lies in the map as these words.
+    pub fn from_words(words: &[u32; NextHop::WORDS]) -> NextHop {
+        let [first, second, third, ifindex, mtu, x, y, z] = *words;
+        let ([a, b, c, d], [e, f, g, h], [i, j, k, l]) =
+            (first.to_ne_bytes(), second.to_ne_bytes(), third.to_ne_bytes());
+        NextHop {
+            destination_mac: [a, b, c, d, e, f],
+            source_mac: [g, h, i, j, k, l],
+            ifindex,
+            mtu,
+            reserved: [x, y, z],
+        }
+    }
 }
 
 /// An interface, as one 8-octet word so that it changes as a whole.
@@ -180,3 +231,46 @@ unsafe impl aya::Pod for NextHop {}
 // SAFETY: as above.
 #[cfg(feature = "user")]
 unsafe impl aya::Pod for Port {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_the_layout() {
+        let mut group = Group::of_kind(GroupKind::Local);
+        (group.bucket_mask, group.prefix, group.prefix_len) = (63, [192, 0, 2, 0], 24);
+        (group.buckets[0], group.buckets[BUCKETS - 1]) = (5, 9);
+        // SAFETY: a group is `Group::WORDS` words without padding.
+        let layout = unsafe { core::mem::transmute::<Group, [u32; Group::WORDS]>(group) };
+        assert_eq!(group.to_words(), layout);
+        assert_eq!(Group::from_words(&layout), group);
+
+        let next_hop = NextHop {
+            destination_mac: [1, 2, 3, 4, 5, 6],
+            source_mac: [7, 8, 9, 10, 11, 12],
+            ifindex: 13,
+            mtu: 14,
+            reserved: [0; 3],
+        };
+        // SAFETY: a next hop is `NextHop::WORDS` words without padding.
+        let layout = unsafe { core::mem::transmute::<NextHop, [u32; NextHop::WORDS]>(next_hop) };
+        assert_eq!(next_hop.to_words(), layout);
+        assert_eq!(NextHop::from_words(&layout), next_hop);
+    }
+
+    #[test]
+    fn a_word_names_either_a_group_or_a_block() {
+        assert_eq!(entry_block(7), None);
+        assert_eq!(entry_block(block_entry(7)), Some(7));
+        assert_eq!(entry_block(block_entry(0)), Some(0));
+    }
+
+    #[test]
+    fn kinds_are_their_numbers() {
+        for number in 0..9 {
+            assert_eq!(GroupKind::from_number(number).map(|kind| kind as u32), Some(number));
+        }
+        assert_eq!(GroupKind::from_number(9), None);
+    }
+}

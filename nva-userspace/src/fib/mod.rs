@@ -5,6 +5,7 @@
 //! operations that are left to do. It never looks at a kernel itself: `kernel` carries the operations out.
 
 mod entry;
+pub mod mirror;
 mod pin;
 mod resolve;
 mod table;

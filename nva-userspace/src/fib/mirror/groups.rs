@@ -1,0 +1,174 @@
+//! The groups: which there are, who uses them, and what their routes' neighbours make of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use super::select::Key;
+use super::types::{Adjacency, GroupId, GroupState, Member, WantedNeighbour, XdpOp};
+use crate::host::{Hop, HostState};
+
+/// The groups by what they are told apart by, and by identity.
+#[derive(Debug, Default)]
+pub struct Groups {
+    ids: BTreeMap<Key, GroupId>,
+    groups: BTreeMap<GroupId, Entry>,
+    /// The groups with a hop over a link.
+    by_link: BTreeMap<u32, BTreeSet<GroupId>>,
+    /// The groups with a hop through a neighbour.
+    by_neighbour: BTreeMap<(u32, IpAddr), BTreeSet<GroupId>>,
+    /// Groups that may have no users any more.
+    idle: BTreeSet<GroupId>,
+    last: u32,
+}
+
+#[derive(Debug)]
+struct Entry {
+    key: Key,
+    state: GroupState,
+    users: usize,
+}
+
+impl Groups {
+    /// The group of a key, for one more user.
+    pub fn acquire(&mut self, key: Key, ports: &BTreeSet<u32>, host: &HostState, ops: &mut Vec<XdpOp>) -> GroupId {
+        if let Some(id) = self.ids.get(&key) {
+            if let Some(entry) = self.groups.get_mut(id) {
+                entry.users += 1;
+            }
+            return *id;
+        }
+        self.last += 1;
+        let id = GroupId(self.last);
+        for hop in hops(&key) {
+            self.by_link.entry(hop.link).or_default().insert(id);
+            if let Some(gateway) = hop.gateway {
+                self.by_neighbour.entry((hop.link, gateway)).or_default().insert(id);
+            }
+        }
+        let state = resolve(&key, ports, host);
+        ops.push(XdpOp::SetGroup { id, state: state.clone() });
+        self.ids.insert(key.clone(), id);
+        self.groups.insert(id, Entry { key, state, users: 1 });
+        id
+    }
+
+    /// One user less.
+    pub fn release(&mut self, id: GroupId) {
+        let Some(entry) = self.groups.get_mut(&id) else { return };
+        entry.users = entry.users.saturating_sub(1);
+        if entry.users == 0 {
+            self.idle.insert(id);
+        }
+    }
+
+    /// Removes the groups that have no users.
+    pub fn drop_unused(&mut self, ops: &mut Vec<XdpOp>) {
+        for id in std::mem::take(&mut self.idle) {
+            let Some(entry) = self.groups.get(&id).filter(|entry| entry.users == 0) else { continue };
+            self.ids.remove(&entry.key);
+            for hop in hops(&entry.key) {
+                forget(&mut self.by_link, &hop.link, id);
+                if let Some(gateway) = hop.gateway {
+                    forget(&mut self.by_neighbour, &(hop.link, gateway), id);
+                }
+            }
+            self.groups.remove(&id);
+            ops.push(XdpOp::RemoveGroup(id));
+        }
+    }
+
+    /// Looks again at the groups that these links and neighbours are part of.
+    pub fn refresh(
+        &mut self,
+        links: &BTreeSet<u32>,
+        neighbours: &BTreeSet<(u32, IpAddr)>,
+        ports: &BTreeSet<u32>,
+        host: &HostState,
+        ops: &mut Vec<XdpOp>,
+    ) {
+        let by_link = links.iter().filter_map(|link| self.by_link.get(link));
+        let by_neighbour = neighbours.iter().filter_map(|neighbour| self.by_neighbour.get(neighbour));
+        let affected: BTreeSet<GroupId> = by_link.chain(by_neighbour).flatten().copied().collect();
+        affected.into_iter().for_each(|id| self.refresh_one(id, ports, host, ops));
+    }
+
+    /// Looks again at every group.
+    pub fn refresh_all(&mut self, ports: &BTreeSet<u32>, host: &HostState, ops: &mut Vec<XdpOp>) {
+        let all: Vec<GroupId> = self.groups.keys().copied().collect();
+        all.into_iter().for_each(|id| self.refresh_one(id, ports, host, ops));
+    }
+
+    /// Every group.
+    pub fn iter(&self) -> impl Iterator<Item = (GroupId, &GroupState)> {
+        self.groups.iter().map(|(id, entry)| (*id, &entry.state))
+    }
+
+    /// What a group does.
+    pub fn state(&self, id: GroupId) -> Option<&GroupState> {
+        self.groups.get(&id).map(|entry| &entry.state)
+    }
+
+    /// The neighbours of all groups that are on links of ours.
+    pub fn wanted_neighbours(&self, ports: &BTreeSet<u32>) -> BTreeSet<WantedNeighbour> {
+        let is_route = |id: &GroupId| self.groups.get(id).is_some_and(|entry| matches!(entry.key, Key::Forward(_)));
+        let ours = self.by_neighbour.iter().filter(|((link, _), _)| ports.contains(link));
+        ours.map(|((link, address), users)| {
+            let is_gateway = users.iter().any(is_route);
+            WantedNeighbour { link: *link, address: *address, is_gateway }
+        })
+        .collect()
+    }
+
+    fn refresh_one(&mut self, id: GroupId, ports: &BTreeSet<u32>, host: &HostState, ops: &mut Vec<XdpOp>) {
+        let Some(entry) = self.groups.get_mut(&id) else { return };
+        let state = resolve(&entry.key, ports, host);
+        if state != entry.state {
+            entry.state = state.clone();
+            ops.push(XdpOp::SetGroup { id, state });
+        }
+    }
+}
+
+/// What a group does, as its neighbours are now.
+fn resolve(key: &Key, ports: &BTreeSet<u32>, host: &HostState) -> GroupState {
+    match key {
+        // The kernel knows more of links that are not ours than we do.
+        Key::Forward(_) | Key::Neighbour(_) if !hops(key).iter().any(|hop| ports.contains(&hop.link)) => {
+            GroupState::Kernel
+        }
+        Key::Forward(_) | Key::Neighbour(_) => {
+            let member = |hop: &Hop| Member { hop: *hop, adjacency: adjacency(hop, ports, host) };
+            GroupState::Forward(hops(key).iter().map(member).collect())
+        }
+        Key::Local(prefix) => GroupState::Local(*prefix),
+        Key::Blackhole => GroupState::Blackhole,
+        Key::Unresolved => GroupState::Unresolved,
+        Key::Refused => GroupState::Refused,
+        Key::Broadcast => GroupState::Broadcast,
+        Key::Kernel => GroupState::Kernel,
+    }
+}
+
+/// Where to send for a hop: its link is ours, up and has a MAC, and its router's MAC is known.
+fn adjacency(hop: &Hop, ports: &BTreeSet<u32>, host: &HostState) -> Option<Adjacency> {
+    let link = host.link(hop.link).filter(|link| link.up && ports.contains(&link.index))?;
+    let mac = host.neighbour(hop.link, hop.gateway?)?.mac?;
+    Some(Adjacency { link: link.index, own_mac: link.mac?, mac, mtu: link.mtu })
+}
+
+fn hops(key: &Key) -> &[Hop] {
+    match key {
+        Key::Forward(hops) => hops,
+        Key::Neighbour(hop) => std::slice::from_ref(hop),
+        Key::Local(_) | Key::Blackhole | Key::Unresolved | Key::Refused | Key::Broadcast | Key::Kernel => &[],
+    }
+}
+
+fn forget<K: Ord>(index: &mut BTreeMap<K, BTreeSet<GroupId>>, key: &K, id: GroupId) {
+    if let Some(ids) = index.get_mut(key) {
+        ids.remove(&id);
+        if ids.is_empty() {
+            index.remove(key);
+        }
+    }
+}

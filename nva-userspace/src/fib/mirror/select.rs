@@ -1,0 +1,105 @@
+//! Which route of the kernel's decides on a prefix, and which group that means.
+
+use std::collections::BTreeSet;
+
+use crate::host::{Hop, HostRoute, HostState, RouteKind, TABLE_LOCAL, TABLE_MAIN};
+use crate::net::{AfiSafi, Prefix};
+
+/// What groups are told apart by: what the route says, not what has become of its neighbours.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Key {
+    Forward(Vec<Hop>),
+    /// A neighbour on a link, as its own host route.
+    Neighbour(Hop),
+    Local(Prefix),
+    Blackhole,
+    Unresolved,
+    Refused,
+    Broadcast,
+    Kernel,
+}
+
+/// The prefixes of the local table that are more than one address. The kernel asks the local table first: what it holds
+/// hides every longer prefix of the main table.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Covers(BTreeSet<Prefix>);
+
+impl Covers {
+    /// From all routes.
+    pub fn new(host: &HostState) -> Covers {
+        let covers = host.routes().filter(|route| route.table == TABLE_LOCAL && can_cover(route.prefix));
+        Covers(covers.map(|route| route.prefix).collect())
+    }
+
+    /// Follows a change of these prefixes' routes. Returns whether other prefixes are affected.
+    pub fn update(&mut self, changed: &BTreeSet<Prefix>, host: &HostState) -> bool {
+        let mut affects = false;
+        for prefix in changed.iter().filter(|prefix| can_cover(**prefix)) {
+            let is_cover = host.routes_of(*prefix).iter().any(|route| route.table == TABLE_LOCAL);
+            affects |= if is_cover { self.0.insert(*prefix) } else { self.0.remove(prefix) };
+        }
+        affects
+    }
+
+    fn hide(&self, prefix: Prefix) -> bool {
+        self.0.iter().any(|cover| *cover != prefix && cover.covers(prefix))
+    }
+}
+
+/// The group that a prefix needs, or `None` if it needs none of its own.
+pub fn key(prefix: Prefix, host: &HostState, covers: &Covers, ports: &BTreeSet<u32>) -> Option<Key> {
+    if prefix.is_host() {
+        let nearest = nearest(prefix, host, covers)?;
+        if let Some(neighbour) = neighbour(prefix, nearest, host, ports) {
+            return Some(neighbour);
+        }
+        return (nearest.prefix == prefix).then(|| key_of(nearest));
+    }
+    route(prefix, host, covers).map(key_of)
+}
+
+/// The neighbour itself, if the address is on a link of ours and the neighbour's MAC is known.
+fn neighbour(address: Prefix, route: &HostRoute, host: &HostState, ports: &BTreeSet<u32>) -> Option<Key> {
+    let on_link = on_link(route).filter(|hop| ports.contains(&hop.link))?;
+    host.neighbour(on_link.link, address.address())?.mac?;
+    Some(Key::Neighbour(Hop { gateway: Some(address.address()), link: on_link.link, weight: 1 }))
+}
+
+fn key_of(route: &HostRoute) -> Key {
+    match route.kind {
+        RouteKind::Unicast if on_link(route).is_some() => Key::Unresolved,
+        RouteKind::Unicast if route.hops.is_empty() => Key::Kernel,
+        RouteKind::Unicast => Key::Forward(route.hops.clone()),
+        RouteKind::Local => Key::Local(route.prefix),
+        RouteKind::Broadcast | RouteKind::Multicast => Key::Broadcast,
+        RouteKind::Blackhole => Key::Blackhole,
+        RouteKind::Unreachable | RouteKind::Prohibit => Key::Refused,
+        RouteKind::Other => Key::Kernel,
+    }
+}
+
+/// The only hop of a route whose destinations are on the link itself.
+fn on_link(route: &HostRoute) -> Option<&Hop> {
+    match (route.kind, route.hops.as_slice()) {
+        (RouteKind::Unicast, [hop]) if hop.gateway.is_none() => Some(hop),
+        _ => None,
+    }
+}
+
+/// The longest match of an address.
+fn nearest<'a>(address: Prefix, host: &'a HostState, covers: &Covers) -> Option<&'a HostRoute> {
+    let lengths = (0..=address.len()).rev().filter_map(|length| Prefix::new(address.address(), length).ok());
+    lengths.into_iter().find_map(|prefix| route(prefix, host, covers))
+}
+
+/// The route that decides on a prefix. Whether its link is up does not matter: then it is the kernel that knows what to do.
+fn route<'a>(prefix: Prefix, host: &'a HostState, covers: &Covers) -> Option<&'a HostRoute> {
+    let routes = host.routes_of(prefix);
+    let local = routes.iter().find(|route| route.table == TABLE_LOCAL);
+    let main = || routes.iter().filter(|route| route.table == TABLE_MAIN).min_by_key(|route| route.metric);
+    local.or_else(|| main().filter(|_| !covers.hide(prefix)))
+}
+
+fn can_cover(prefix: Prefix) -> bool {
+    prefix.family() == AfiSafi::Ipv4Unicast && !prefix.is_host()
+}

@@ -1,0 +1,299 @@
+//! Tables of situations, and a model: whatever happens in whatever order, the operations build what a fresh look says.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::host::{Hop, HostEvent, HostRoute, Link, Neighbour, RouteKind, TABLE_LOCAL, TABLE_MAIN};
+
+const MAC: [u8; 6] = [2, 0, 0, 0, 9, 9];
+
+/// What a data plane would hold after the operations: it insists on their order.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Model {
+    ports: BTreeMap<u32, [u8; 6]>,
+    groups: BTreeMap<GroupId, GroupState>,
+    routes: BTreeMap<Prefix, GroupId>,
+}
+
+impl Model {
+    fn apply(&mut self, ops: &[XdpOp]) {
+        for op in ops {
+            match op {
+                XdpOp::SetPort { link, mac } => drop(self.ports.insert(*link, *mac)),
+                XdpOp::RemovePort(link) => assert!(self.ports.remove(link).is_some(), "{op:?}"),
+                XdpOp::SetGroup { id, state } => drop(self.groups.insert(*id, state.clone())),
+                XdpOp::SetRoute { prefix, group } => {
+                    assert!(self.groups.contains_key(group), "{op:?} before its group");
+                    self.routes.insert(*prefix, *group);
+                }
+                XdpOp::RemoveRoute(prefix) => assert!(self.routes.remove(prefix).is_some(), "{op:?}"),
+                XdpOp::RemoveGroup(id) => {
+                    assert!(!self.routes.values().any(|group| group == id), "{op:?} before its routes");
+                    assert!(self.groups.remove(id).is_some(), "{op:?}");
+                }
+            }
+        }
+    }
+
+    /// What each prefix does, without identities.
+    fn meaning(&self) -> BTreeMap<Prefix, GroupState> {
+        self.routes.iter().map(|(prefix, group)| (*prefix, self.groups[group].clone())).collect()
+    }
+}
+
+/// A machine with the interfaces 2 and 3 (ours), 4 (not ours) and the loopback.
+struct Machine {
+    host: HostState,
+    mirror: Mirror,
+    model: Model,
+}
+
+impl Machine {
+    fn new() -> Machine {
+        let mut machine = Machine {
+            host: HostState::default(),
+            mirror: Mirror::new(BTreeSet::from([2, 3])),
+            model: Model::default(),
+        };
+        for index in 1..=4 {
+            machine.tell(HostEvent::LinkSet(link(index, true)));
+        }
+        machine
+    }
+
+    fn tell(&mut self, event: HostEvent) {
+        let delta = self.host.apply(event);
+        let ops = self.mirror.apply(&delta, &self.host);
+        self.model.apply(&ops);
+    }
+
+    fn route(&mut self, prefix: &str, via: &[(u32, Option<&str>)]) {
+        self.tell(HostEvent::RouteSet(route(TABLE_MAIN, prefix, 0, RouteKind::Unicast, via)));
+    }
+
+    fn neighbour(&mut self, link: u32, address: &str, mac: Option<[u8; 6]>) {
+        self.tell(HostEvent::NeighbourSet(Neighbour { link, address: ip(address), mac, stale: false }));
+    }
+
+    fn state(&self, prefix: &str) -> Option<GroupState> {
+        self.model.meaning().get(&p(prefix)).cloned()
+    }
+
+    /// What happens to a packet.
+    fn fate(&self, address: &str) -> Option<GroupState> {
+        let (_, group) = self.mirror.longest_match(ip(address))?;
+        self.mirror.group(group).cloned()
+    }
+}
+
+fn p(text: &str) -> Prefix {
+    text.parse().expect(text)
+}
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().expect(text)
+}
+
+fn own_mac(index: u32) -> [u8; 6] {
+    [2, 0, 0, 0, 0, index as u8]
+}
+
+fn link(index: u32, up: bool) -> Link {
+    let loopback = index == 1;
+    let mac = (!loopback).then(|| own_mac(index));
+    Link { index, name: format!("eth{index}"), mac, mtu: 1500, up, loopback }
+}
+
+fn route(table: u32, prefix: &str, metric: u32, kind: RouteKind, via: &[(u32, Option<&str>)]) -> HostRoute {
+    let mut hops: Vec<Hop> =
+        via.iter().map(|(link, gateway)| Hop { gateway: gateway.map(ip), link: *link, weight: 1 }).collect();
+    hops.sort();
+    HostRoute { table, prefix: p(prefix), metric, protocol: 186, kind, hops }
+}
+
+fn adjacency(link: u32) -> Option<Adjacency> {
+    Some(Adjacency { link, own_mac: own_mac(link), mac: MAC, mtu: 1500 })
+}
+
+fn forward(via: &[(u32, &str, Option<Adjacency>)]) -> Option<GroupState> {
+    let member = |(link, gateway, adjacency): &(u32, &str, Option<Adjacency>)| Member {
+        hop: Hop { gateway: Some(ip(gateway)), link: *link, weight: 1 },
+        adjacency: *adjacency,
+    };
+    Some(GroupState::Forward(via.iter().map(member).collect()))
+}
+
+#[test]
+fn a_route_forwards_while_its_router_is_resolved() {
+    let mut machine = Machine::new();
+    machine.route("192.0.2.0/24", &[(2, Some("10.0.2.1"))]);
+    assert_eq!(machine.state("192.0.2.0/24"), forward(&[(2, "10.0.2.1", None)]));
+    machine.neighbour(2, "10.0.2.1", Some(MAC));
+    assert_eq!(machine.state("192.0.2.0/24"), forward(&[(2, "10.0.2.1", adjacency(2))]));
+    machine.neighbour(2, "10.0.2.1", None);
+    assert_eq!(machine.state("192.0.2.0/24"), forward(&[(2, "10.0.2.1", None)]));
+    machine.neighbour(2, "10.0.2.1", Some(MAC));
+    machine.tell(HostEvent::LinkSet(link(2, false)));
+    assert_eq!(machine.state("192.0.2.0/24"), forward(&[(2, "10.0.2.1", None)]), "the link is down");
+}
+
+#[test]
+fn kinds_become_groups() {
+    let mut machine = Machine::new();
+    for (prefix, table, kind, state) in [
+        ("10.0.2.5/32", TABLE_LOCAL, RouteKind::Local, GroupState::Local(p("10.0.2.5/32"))),
+        ("10.0.2.255/32", TABLE_LOCAL, RouteKind::Broadcast, GroupState::Broadcast),
+        ("198.51.100.0/24", TABLE_MAIN, RouteKind::Blackhole, GroupState::Blackhole),
+        ("198.51.101.0/24", TABLE_MAIN, RouteKind::Unreachable, GroupState::Refused),
+        ("198.51.102.0/24", TABLE_MAIN, RouteKind::Prohibit, GroupState::Refused),
+        ("198.51.103.0/24", TABLE_MAIN, RouteKind::Other, GroupState::Kernel),
+    ] {
+        machine.tell(HostEvent::RouteSet(route(table, prefix, 0, kind, &[])));
+        assert_eq!(machine.state(prefix), Some(state));
+    }
+    machine.route("198.51.104.0/24", &[(4, Some("10.0.4.1"))]);
+    machine.neighbour(4, "10.0.4.1", Some(MAC));
+    assert_eq!(machine.state("198.51.104.0/24"), Some(GroupState::Kernel), "not our interface");
+    machine.tell(HostEvent::RouteSet(route(100, "198.51.105.0/24", 0, RouteKind::Blackhole, &[])));
+    assert_eq!(machine.state("198.51.105.0/24"), None, "another table");
+    machine.tell(HostEvent::RouteSet(route(TABLE_MAIN, "2001:db8::/32", 0, RouteKind::Blackhole, &[])));
+    assert_eq!(machine.state("2001:db8::/32"), None, "IPv6");
+}
+
+#[test]
+fn the_local_table_comes_first_and_then_the_lowest_metric() {
+    let mut machine = Machine::new();
+    machine.tell(HostEvent::RouteSet(route(TABLE_MAIN, "192.0.2.0/24", 20, RouteKind::Blackhole, &[])));
+    machine.tell(HostEvent::RouteSet(route(TABLE_MAIN, "192.0.2.0/24", 10, RouteKind::Prohibit, &[])));
+    assert_eq!(machine.state("192.0.2.0/24"), Some(GroupState::Refused));
+    let any_address = route(TABLE_LOCAL, "192.0.2.0/24", 0, RouteKind::Local, &[]);
+    machine.tell(HostEvent::RouteSet(route(TABLE_MAIN, "192.0.2.128/25", 0, RouteKind::Blackhole, &[])));
+    machine.tell(HostEvent::RouteSet(any_address.clone()));
+    assert_eq!(machine.state("192.0.2.0/24"), Some(GroupState::Local(p("192.0.2.0/24"))));
+    assert_eq!(machine.state("192.0.2.128/25"), None, "the kernel asks the local table first");
+    machine.tell(HostEvent::RouteRemoved(any_address));
+    assert_eq!(machine.state("192.0.2.128/25"), Some(GroupState::Blackhole));
+}
+
+#[test]
+fn neighbours_on_a_link_are_host_routes() {
+    let mut machine = Machine::new();
+    machine.route("10.0.2.0/24", &[(2, None)]);
+    machine.neighbour(2, "10.0.2.7", Some(MAC));
+    assert_eq!(machine.state("10.0.2.0/24"), Some(GroupState::Unresolved));
+    assert_eq!(machine.state("10.0.2.7/32"), forward(&[(2, "10.0.2.7", adjacency(2))]));
+    machine.route("10.0.2.0/28", &[(3, Some("10.0.3.1"))]);
+    assert_eq!(machine.state("10.0.2.7/32"), None, "a longer route leads elsewhere");
+    assert_eq!(machine.fate("10.0.2.7"), forward(&[(3, "10.0.3.1", None)]));
+    let removed = route(TABLE_MAIN, "10.0.2.0/28", 0, RouteKind::Unicast, &[(3, Some("10.0.3.1"))]);
+    machine.tell(HostEvent::RouteRemoved(removed));
+    assert_eq!(machine.state("10.0.2.7/32"), forward(&[(2, "10.0.2.7", adjacency(2))]));
+    machine.neighbour(3, "10.0.2.8", Some(MAC));
+    assert_eq!(machine.state("10.0.2.8/32"), None, "known on another link only");
+    machine.tell(HostEvent::NeighbourRemoved(2, ip("10.0.2.7")));
+    assert_eq!(machine.state("10.0.2.7/32"), None);
+}
+
+#[test]
+fn routes_with_the_same_hops_share_a_group_and_the_last_takes_it_away() {
+    let mut machine = Machine::new();
+    let via: &[(u32, Option<&str>)] = &[(2, Some("10.0.2.1")), (3, Some("10.0.3.1"))];
+    machine.neighbour(2, "10.0.2.1", Some(MAC));
+    machine.route("192.0.2.0/24", via);
+    machine.route("198.51.100.0/24", via);
+    assert_eq!(machine.model.groups.len(), 1);
+    let both = forward(&[(2, "10.0.2.1", adjacency(2)), (3, "10.0.3.1", None)]);
+    assert_eq!(machine.state("198.51.100.0/24"), both);
+    for prefix in ["192.0.2.0/24", "198.51.100.0/24"] {
+        machine.tell(HostEvent::RouteRemoved(route(TABLE_MAIN, prefix, 0, RouteKind::Unicast, via)));
+    }
+    assert!(machine.model.groups.is_empty());
+}
+
+#[test]
+fn routers_and_hosts_are_kept_fresh_on_our_links() {
+    let mut machine = Machine::new();
+    machine.route("10.0.2.0/24", &[(2, None)]);
+    machine.neighbour(2, "10.0.2.7", Some(MAC));
+    machine.neighbour(2, "10.0.2.1", Some(MAC));
+    machine.route("192.0.2.0/24", &[(2, Some("10.0.2.1"))]);
+    machine.route("192.0.3.0/24", &[(3, Some("10.0.3.1"))]);
+    machine.route("192.0.4.0/24", &[(4, Some("10.0.4.1"))]);
+    let wanted = |link, address, is_gateway| WantedNeighbour { link, address: ip(address), is_gateway };
+    let expected = [wanted(2, "10.0.2.1", true), wanted(2, "10.0.2.7", false), wanted(3, "10.0.3.1", true)];
+    assert_eq!(machine.mirror.wanted_neighbours(), BTreeSet::from(expected));
+}
+
+#[test]
+fn ports_come_and_go() {
+    let mut machine = Machine::new();
+    machine.route("192.0.4.0/24", &[(4, Some("10.0.4.1"))]);
+    machine.neighbour(4, "10.0.4.1", Some(MAC));
+    let ops = machine.mirror.set_ports(BTreeSet::from([3, 4]), &machine.host);
+    machine.model.apply(&ops);
+    assert_eq!(machine.model.ports, BTreeMap::from([(3, own_mac(3)), (4, own_mac(4))]));
+    assert_eq!(machine.state("192.0.4.0/24"), forward(&[(4, "10.0.4.1", adjacency(4))]));
+    assert_eq!(machine.mirror.rebuild(&machine.host), [], "nothing changed since");
+}
+
+const PREFIXES: [&str; 10] = [
+    "0.0.0.0/0",
+    "10.0.0.0/8",
+    "10.0.2.0/24",
+    "10.0.2.0/28",
+    "10.0.2.1/32",
+    "10.0.2.5/32",
+    "10.0.3.0/24",
+    "192.0.2.0/24",
+    "10.0.2.4/30",
+    "2001:db8::/32",
+];
+const ADDRESSES: [&str; 5] = ["10.0.2.1", "10.0.2.5", "10.0.2.7", "10.0.3.1", "192.0.2.9"];
+
+fn any_route() -> impl Strategy<Value = HostRoute> {
+    let kinds = [RouteKind::Unicast, RouteKind::Unicast, RouteKind::Unicast, RouteKind::Local, RouteKind::Blackhole];
+    let hops = prop::collection::btree_set((1u32..5, prop::option::of(0usize..5)), 1..3);
+    (0usize..10, 0usize..6, 0u32..2, 0usize..5, hops).prop_map(move |(prefix, table, metric, kind, hops)| {
+        let table = if table == 0 { TABLE_LOCAL } else { TABLE_MAIN };
+        let hops: Vec<(u32, Option<&str>)> =
+            hops.into_iter().map(|(link, gateway)| (link, gateway.map(|index| ADDRESSES[index]))).collect();
+        let kind = kinds[kind];
+        route(table, PREFIXES[prefix], metric, kind, if kind == RouteKind::Unicast { &hops } else { &[] })
+    })
+}
+
+fn any_event() -> impl Strategy<Value = HostEvent> {
+    prop_oneof![
+        4 => any_route().prop_map(HostEvent::RouteSet),
+        3 => any_route().prop_map(HostEvent::RouteRemoved),
+        3 => (2u32..5, 0usize..5, any::<bool>()).prop_map(|(link, address, valid)| {
+            HostEvent::NeighbourSet(Neighbour { link, address: ip(ADDRESSES[address]), mac: valid.then_some(MAC), stale: false })
+        }),
+        1 => (2u32..5, 0usize..5).prop_map(|(link, address)| HostEvent::NeighbourRemoved(link, ip(ADDRESSES[address]))),
+        1 => (1u32..5, any::<bool>()).prop_map(|(index, up)| HostEvent::LinkSet(link(index, up))),
+        1 => (2u32..5).prop_map(HostEvent::LinkRemoved),
+    ]
+}
+
+proptest! {
+    /// `apply(diff(have, want)) == want`, after every single event.
+    #[test]
+    fn following_events_is_the_same_as_looking_afresh(events in prop::collection::vec(any_event(), 1..60)) {
+        let mut machine = Machine::new();
+        for event in events {
+            machine.tell(event);
+            let mut fresh = Mirror::new(machine.mirror.ports().clone());
+            let mut expected = Model::default();
+            expected.apply(&fresh.rebuild(&machine.host));
+            prop_assert_eq!(machine.model.meaning(), expected.meaning());
+            prop_assert_eq!(&machine.model.ports, &expected.ports);
+            prop_assert_eq!(machine.model.groups.len(), expected.groups.len());
+        }
+        let mut again = Model::default();
+        again.apply(&machine.mirror.everything());
+        prop_assert_eq!(again, machine.model);
+    }
+}

@@ -1,0 +1,343 @@
+//! The data plane as a whole: the one owner of programs, links and tables.
+
+use std::net::IpAddr;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use aya::Ebpf;
+use aya::maps::{Array, MapData, MapError, PerCpuArray, PerCpuValues, ProgramArray};
+use aya::util::nr_cpus;
+use nva_common::{
+    CONFIG, Config, Counters, DEVICES, FORWARDER, GROUP_COUNTERS, GROUPS, Group, MAX_IFINDEX, NEXT_HOPS, NextHop,
+    PORTS, PROGRAMS, REASON_COUNTERS, TABLE_8, TABLE_24, Table24, TableBlock,
+};
+
+use super::bpffs::PinDirectory;
+use super::dir24::Dir24;
+use super::error::XdpError;
+use super::groups::GroupTable;
+use super::links::{self, Attached, Links, Root};
+use super::memory::Mapping;
+use super::next_hops::NextHopTable;
+use super::object::{self, Capacity};
+use super::ports::{PortTable, setting};
+use super::samples::Samples;
+use super::sys;
+use crate::fib::mirror::{GroupId, XdpOp};
+use crate::net::Prefix;
+
+/// The program that links run.
+const ROOT: &str = "root";
+/// As many slots may wait for a grace period, which takes about 10 ms, before one is waited for.
+const MOST_RETIRED: usize = 1024;
+
+/// How the data plane is opened.
+#[derive(Clone, Debug)]
+pub struct XdpOptions {
+    /// The directory in bpffs for pins. bpffs is mounted if it is not: at `/sys/fs/bpf` for what lies below it, else at the
+    /// directory itself. It has to outlive the process: a mount in a private mount namespace does not.
+    pub bpffs: PathBuf,
+    /// Sizes of the tables that are made anew; tables of a former process keep theirs.
+    pub capacity: Capacity,
+    /// Debug mode: at most one packet a CPU is logged in this time.
+    pub debug_samples: Option<Duration>,
+}
+
+impl Default for XdpOptions {
+    fn default() -> XdpOptions {
+        XdpOptions { bpffs: PathBuf::from("/sys/fs/bpf/nva"), capacity: Capacity::default(), debug_samples: None }
+    }
+}
+
+/// What became of operations that had no room in the tables.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// /24s, groups and next hops whose packets the kernel forwards, because a table is full.
+    pub overflowed: usize,
+}
+
+/// The data plane. Dropping it detaches nothing: see [`Dataplane::remove`].
+pub struct Dataplane {
+    directory: PinDirectory,
+    object: Ebpf,
+    links: Links,
+    pub(super) ports: PortTable,
+    pub(super) table: Dir24<Mapping, Mapping>,
+    pub(super) groups: GroupTable<Mapping>,
+    pub(super) next_hops: NextHopTable<Mapping>,
+    pub(super) reason_counters: PerCpuArray<MapData, Counters>,
+    pub(super) group_counters: PerCpuArray<MapData, Counters>,
+    programs: ProgramArray<MapData>,
+    programs_id: u32,
+    forwarder_id: u32,
+    samples: Option<Samples>,
+    adopted: bool,
+}
+
+impl Dataplane {
+    /// Loads the programs over the pinned maps, or over new ones, and lets the links that are already there run the new
+    /// forwarder. Tables that are already there forward on as they are.
+    pub fn open(options: &XdpOptions) -> Result<Dataplane, XdpError> {
+        let directory = PinDirectory::create(&options.bpffs)?;
+        let adopted = directory.map(TABLE_24).exists();
+        let mut object = object::load(&directory, options.capacity)?;
+        // Before the maps are taken out: the programs refer to their descriptors.
+        let forwarder = if options.debug_samples.is_some() { "forwarder_debug" } else { "forwarder" };
+        for name in [ROOT, forwarder] {
+            object::program(&mut object, name)?.load().map_err(|source| XdpError::Program { name, source })?;
+        }
+        configure(&mut object, options)?;
+        let samples = match options.debug_samples {
+            Some(_) => Some(Samples::new(&mut object)?),
+            None => None,
+        };
+        let mapping = |object: &mut Ebpf, name, value_size| {
+            let (map, bytes) = object::take_array(object, name, value_size)?;
+            Mapping::new(map.fd().as_fd(), bytes).map_err(|source| XdpError::Mapping { name, source })
+        };
+        let table = mapping(&mut object, TABLE_24, size_of::<Table24>())?;
+        let blocks = mapping(&mut object, TABLE_8, size_of::<TableBlock>())?;
+        let groups = mapping(&mut object, GROUPS, size_of::<Group>())?;
+        let next_hops = mapping(&mut object, NEXT_HOPS, size_of::<NextHop>())?;
+        let ports = PortTable::new(object::take_map(&mut object, PORTS)?, object::take_map(&mut object, DEVICES)?)?;
+        let counters = |object: &mut Ebpf, name| {
+            let map = object::take_map(object, name)?;
+            PerCpuArray::try_from(map).map_err(|source| XdpError::Map { name, source })
+        };
+        let reason_counters = counters(&mut object, REASON_COUNTERS)?;
+        let group_counters = counters(&mut object, GROUP_COUNTERS)?;
+        let failed = |source| XdpError::Map { name: PROGRAMS, source };
+        let programs = ProgramArray::try_from(object::take_map(&mut object, PROGRAMS)?).map_err(failed)?;
+        let programs_id = aya::maps::MapInfo::from_pin(directory.map(PROGRAMS)).map_err(failed)?.id();
+        let mut dataplane = Dataplane {
+            directory,
+            object,
+            links: Links::default(),
+            ports,
+            table: Dir24::new(table, blocks),
+            groups: GroupTable::new(groups),
+            next_hops: NextHopTable::new(next_hops),
+            reason_counters,
+            group_counters,
+            programs,
+            programs_id,
+            forwarder_id: 0,
+            samples,
+            adopted,
+        };
+        dataplane.switch_to(forwarder)?;
+        Ok(dataplane)
+    }
+
+    /// Whether tables of a former process were found.
+    pub fn is_adopted(&self) -> bool {
+        self.adopted
+    }
+
+    /// Attaches to an interface, or takes over the link that a former process left there. Its MAC comes by
+    /// [`XdpOp::SetPort`].
+    pub fn attach(&mut self, ifindex: u32, interface: &str) -> Result<Attached, XdpError> {
+        if ifindex == 0 || ifindex >= MAX_IFINDEX {
+            let interface = interface.to_owned();
+            return Err(XdpError::InterfaceIndex { interface, index: ifindex, max: MAX_IFINDEX - 1 });
+        }
+        let mut warnings = Vec::new();
+        let root = root(&mut self.object, self.programs_id)?;
+        let adopted = self.links.adopt(&root, &self.directory, interface, ifindex)?;
+        let mode = if adopted {
+            self.ports.mode(ifindex)?
+        } else {
+            let (mode, refused) = self.links.attach(&root, &self.directory, interface, ifindex)?;
+            if let Some(error) = refused {
+                warnings.push(format!("{interface} has no native XDP ({error}): generic mode forwards much slower"));
+            }
+            mode
+        };
+        let forwards = setting(interface, "forwarding") != 0;
+        if !forwards {
+            warnings
+                .push(format!("net.ipv4.conf.{interface}.forwarding is 0: nothing that arrives there is forwarded"));
+        }
+        if setting("all", "rp_filter").max(setting(interface, "rp_filter")) != 0 {
+            warnings.push(format!("{interface} has rp_filter on: XDP forwards without regard to the source address"));
+        }
+        self.ports.attached(ifindex, mode, forwards)?;
+        Ok(Attached { mode, adopted, warnings })
+    }
+
+    /// Detaches from an interface, whoever attached to it; the kernel forwards from then on.
+    pub fn detach(&mut self, interface: &str) -> Result<(), XdpError> {
+        match self.links.detach(interface)? {
+            Some(ifindex) => self.ports.detached(ifindex),
+            None => Ok(()),
+        }
+    }
+
+    /// Detaches from every interface and removes every pin below the directory; no running process is needed for it.
+    /// Returns the interfaces that were attached.
+    pub fn remove(bpffs: &Path) -> Result<Vec<String>, XdpError> {
+        let directory = PinDirectory::existing(bpffs);
+        let interfaces = links::detach_pinned(&directory)?;
+        directory.remove()?;
+        Ok(interfaces)
+    }
+
+    /// Whether the device that has this name now runs the program.
+    pub fn is_attached(&self, interface: &str) -> bool {
+        self.links.is_attached(interface)
+    }
+
+    /// The attached interfaces' names and indexes.
+    pub fn attached(&self) -> impl Iterator<Item = (&str, u32)> {
+        self.links.iter()
+    }
+
+    /// Looks after what changes without a notice: lets go of devices that are gone (returns their names: attach again when
+    /// they are back) and reads anew whether the kernel forwards.
+    pub fn audit(&mut self) -> Result<Vec<String>, XdpError> {
+        let dead = self.links.drop_dead()?;
+        for (_, ifindex) in &dead {
+            self.ports.detached(*ifindex)?;
+        }
+        let alive: Vec<(String, u32)> = self.links.iter().map(|(name, index)| (name.to_owned(), index)).collect();
+        for (interface, ifindex) in alive {
+            self.ports.set_forwards(ifindex, setting(&interface, "forwarding") != 0)?;
+        }
+        Ok(dead.into_iter().map(|(interface, _)| interface).collect())
+    }
+
+    /// Makes the tables exactly what these operations build from nothing. To be called once after
+    /// [`Dataplane::open`], as soon as everything is known; until then, tables of a former process stay as they are. What
+    /// is right already is not touched, so no packet is lost.
+    pub fn replace(&mut self, ops: &[XdpOp]) -> Result<Applied, XdpError> {
+        self.table.forget();
+        self.groups.forget();
+        self.next_hops.forget();
+        let mut has_default = false;
+        for op in ops {
+            has_default |= matches!(op, XdpOp::SetRoute { prefix, .. } if prefix.is_default());
+            self.apply_one(op)?;
+        }
+        if !has_default {
+            self.groups.set_default(None);
+        }
+        self.table.synchronise();
+        self.groups.drop_unused();
+        self.next_hops.drop_unused();
+        self.settle()
+    }
+
+    /// Applies changes, in order.
+    pub fn apply(&mut self, ops: &[XdpOp]) -> Result<Applied, XdpError> {
+        for op in ops {
+            self.apply_one(op)?;
+        }
+        self.settle()
+    }
+
+    /// Debug mode: logs the samples that have come since the last call.
+    pub fn flush_samples(&mut self) {
+        if let Some(samples) = &mut self.samples {
+            samples.flush();
+        }
+    }
+
+    /// The kernel's id of the forwarder that runs.
+    pub fn forwarder_id(&self) -> u32 {
+        self.forwarder_id
+    }
+
+    fn apply_one(&mut self, op: &XdpOp) -> Result<(), XdpError> {
+        match op {
+            XdpOp::SetPort { link, mac } if *link < MAX_IFINDEX => self.ports.set_mac(*link, *mac)?,
+            XdpOp::RemovePort(link) if *link < MAX_IFINDEX => self.ports.set_mac(*link, [0; 6])?,
+            XdpOp::SetPort { .. } | XdpOp::RemovePort(_) => {}
+            XdpOp::SetGroup { id, state } => {
+                self.make_room()?;
+                if let Some(slot) = self.groups.set(*id, state.clone(), &mut self.next_hops) {
+                    self.clear_counters(slot)?;
+                }
+            }
+            XdpOp::SetRoute { prefix, group } => self.set_route(*prefix, Some(*group)),
+            XdpOp::RemoveRoute(prefix) => self.set_route(*prefix, None),
+            XdpOp::RemoveGroup(id) => self.groups.remove(*id, &mut self.next_hops),
+        }
+        Ok(())
+    }
+
+    /// What does not fit the table is the kernel's: [`Dir24::overflowed`] counts it.
+    fn set_route(&mut self, prefix: Prefix, group: Option<GroupId>) {
+        let IpAddr::V4(address) = prefix.address() else { return };
+        match group {
+            _ if prefix.is_default() => self.groups.set_default(group),
+            Some(group) => self.table.insert(address.into(), prefix.len(), self.groups.slot(group)).unwrap_or_default(),
+            None => self.table.remove(address.into(), prefix.len()).unwrap_or_default(),
+        }
+    }
+
+    /// Waits for retired slots if a group could not be placed otherwise.
+    fn make_room(&mut self) -> Result<(), XdpError> {
+        let lacking = (self.groups.is_full() && self.groups.retired() > 0)
+            || (self.next_hops.is_full() && self.next_hops.retired() > 0);
+        if lacking { self.wait_for_readers() } else { Ok(()) }
+    }
+
+    /// Gives what overflowed another chance, and does not let too much wait for a grace period.
+    fn settle(&mut self) -> Result<Applied, XdpError> {
+        let retired = self.table.retired() + self.groups.retired() + self.next_hops.retired();
+        if retired > MOST_RETIRED || (self.table.overflowed() > 0 && self.table.retired() > 0) {
+            self.wait_for_readers()?;
+        }
+        let (groups, next_hops) = self.groups.overflowed();
+        Ok(Applied { overflowed: self.table.overflowed() + groups + next_hops })
+    }
+
+    fn wait_for_readers(&mut self) -> Result<(), XdpError> {
+        // Until then, what a former process left may lead to slots that are retired already.
+        if !self.table.is_synchronised() {
+            return Ok(());
+        }
+        sys::wait_for_readers().map_err(|source| XdpError::Kernel { request: "wait for BPF programs", source })?;
+        self.table.grace_period_passed();
+        self.groups.grace_period_passed();
+        self.next_hops.grace_period_passed();
+        Ok(())
+    }
+
+    fn clear_counters(&mut self, slot: u32) -> Result<(), XdpError> {
+        let failed = |source| XdpError::Map { name: GROUP_COUNTERS, source };
+        let cpus = nr_cpus().map_err(|(_, source)| failed(MapError::IoError(source)))?;
+        let zero = PerCpuValues::try_from(vec![Counters::default(); cpus])
+            .map_err(|source| failed(MapError::IoError(source)))?;
+        self.group_counters.set(slot, zero, 0).map_err(failed)
+    }
+
+    /// Lets every root call this forwarder from now on.
+    fn switch_to(&mut self, forwarder: &'static str) -> Result<(), XdpError> {
+        let failed = |source| XdpError::Program { name: forwarder, source };
+        let program = object::program(&mut self.object, forwarder)?;
+        self.forwarder_id = program.info().map_err(failed)?.id();
+        let fd = program.fd().map_err(failed)?;
+        self.programs.set(FORWARDER, fd, 0).map_err(|source| XdpError::Map { name: PROGRAMS, source })
+    }
+}
+
+/// Sets what holds for every packet; the seed of a former process stays, so that flows keep their paths.
+fn configure(object: &mut Ebpf, options: &XdpOptions) -> Result<(), XdpError> {
+    let failed = |source| XdpError::Map { name: CONFIG, source };
+    let map = object.map_mut(CONFIG).ok_or(XdpError::Missing(CONFIG))?;
+    let mut map: Array<_, Config> = Array::try_from(map).map_err(failed)?;
+    let mut config = map.get(&0, 0).map_err(failed)?;
+    if config.hash_seed == 0 {
+        config.hash_seed = fastrand::u32(1..);
+    }
+    let interval = options.debug_samples.unwrap_or_default();
+    config.sample_interval = u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX);
+    map.set(0, config, 0).map_err(failed)
+}
+
+fn root(object: &mut Ebpf, programs_map: u32) -> Result<Root<'_>, XdpError> {
+    let program = object::program(object, ROOT)?.fd().map_err(|source| XdpError::Program { name: ROOT, source })?;
+    Ok(Root { program: program.as_fd(), programs_map })
+}

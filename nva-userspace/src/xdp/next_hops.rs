@@ -1,0 +1,118 @@
+//! The next hops' slots: one for each distinct next hop, immutable while any group refers to it.
+
+use std::collections::HashMap;
+
+use nva_common::{NextHop, UNRESOLVED_NEXT_HOP};
+
+use super::memory::Memory;
+use super::slots::Slots;
+
+/// The next-hop table's writer.
+#[derive(Debug)]
+pub struct NextHopTable<M> {
+    memory: M,
+    slots: Slots,
+    by_content: HashMap<NextHop, u32>,
+    /// How many groups refer to each slot.
+    users: Vec<u32>,
+}
+
+impl<M: Memory> NextHopTable<M> {
+    /// Takes over a table. What it holds stays until [`NextHopTable::drop_unused`].
+    pub fn new(memory: M) -> NextHopTable<M> {
+        let count = (memory.words() / NextHop::WORDS) as u32;
+        let users = vec![0; count as usize];
+        let mut table = NextHopTable { memory, slots: Slots::default(), by_content: HashMap::new(), users };
+        let (mut free, mut duplicates) = (Vec::new(), Vec::new());
+        for slot in UNRESOLVED_NEXT_HOP + 1..count {
+            let found = table.read(slot);
+            if found.ifindex == 0 {
+                free.push(slot);
+            } else if *table.by_content.entry(found).or_insert(slot) != slot {
+                duplicates.push(slot);
+            }
+        }
+        // A group of the old table may still refer to a duplicate: nothing is freed before the table is synchronised.
+        table.slots = Slots::new(free, duplicates);
+        table
+    }
+
+    /// The slot of a next hop, written if it is new, for one more user. `None` if the table is full.
+    pub fn acquire(&mut self, next_hop: NextHop) -> Option<u32> {
+        let slot = match self.by_content.get(&next_hop) {
+            Some(slot) => *slot,
+            None => {
+                let slot = self.slots.take()?;
+                self.write(slot, &next_hop);
+                self.by_content.insert(next_hop, slot);
+                slot
+            }
+        };
+        self.users[slot as usize] += 1;
+        Some(slot)
+    }
+
+    /// One user less.
+    pub fn release(&mut self, slot: u32) {
+        let users = &mut self.users[slot as usize];
+        *users = users.saturating_sub(1);
+        if *users == 0 {
+            self.retire(slot);
+        }
+    }
+
+    /// Forgets all users, but leaves the table as it is until [`NextHopTable::drop_unused`].
+    pub fn forget(&mut self) {
+        self.users.fill(0);
+    }
+
+    /// Retires what was taken over and that nobody asked for.
+    pub fn drop_unused(&mut self) {
+        let unused: Vec<u32> =
+            self.by_content.values().filter(|slot| self.users[**slot as usize] == 0).copied().collect();
+        unused.into_iter().for_each(|slot| self.retire(slot));
+    }
+
+    /// What lies in a slot.
+    pub fn read(&self, slot: u32) -> NextHop {
+        let start = slot as usize * NextHop::WORDS;
+        if start + NextHop::WORDS > self.memory.words() {
+            return NextHop::default();
+        }
+        NextHop::from_words(&std::array::from_fn(|word| self.memory.load(start + word)))
+    }
+
+    /// Slots in use or waiting, and slots altogether.
+    pub fn usage(&self) -> (usize, usize) {
+        (self.users.len().saturating_sub(1 + self.slots.free()), self.users.len().saturating_sub(1))
+    }
+
+    /// Whether no slot is free.
+    pub fn is_full(&self) -> bool {
+        self.slots.free() == 0
+    }
+
+    /// How many slots wait for a grace period.
+    pub fn retired(&self) -> usize {
+        self.slots.retired()
+    }
+
+    /// A grace period has passed: retired slots may be used again.
+    pub fn grace_period_passed(&mut self) {
+        for slot in self.slots.grace_period_passed() {
+            self.write(slot, &NextHop::default());
+        }
+    }
+
+    fn retire(&mut self, slot: u32) {
+        self.by_content.remove(&self.read(slot));
+        self.slots.retire(slot);
+    }
+
+    fn write(&mut self, slot: u32, next_hop: &NextHop) {
+        let start = slot as usize * NextHop::WORDS;
+        for (offset, word) in next_hop.to_words().into_iter().enumerate() {
+            self.memory.store(start + offset, word);
+        }
+    }
+}
