@@ -1,5 +1,7 @@
 //! What there is and what changes.
 
+#![expect(clippy::disallowed_methods, reason = "waits for notifications to settle, by the clock of its runtime")]
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -47,11 +47,15 @@ impl Routes {
     /// An installation never displaces a route that is there, a withdrawal takes only a route with our protocol, and
     /// withdrawing what is gone already is no error.
     pub async fn apply(&mut self, ops: &[FibOp]) -> Vec<Result<(), RouteError>> {
-        let requests = ops.iter().map(|op| match op {
-            FibOp::Install(route) => (new_route(route), NLM_F_CREATE | NLM_F_EXCL),
-            FibOp::Replace(route) => (new_route(route), NLM_F_REPLACE),
-            FibOp::Withdraw(route) => (delete_route(route), 0),
-        });
+        // Collected, because a task that waits for an iterator over borrowed operations cannot move between threads.
+        let requests: Vec<_> = ops
+            .iter()
+            .map(|op| match op {
+                FibOp::Install(route) => (new_route(route), NLM_F_CREATE | NLM_F_EXCL),
+                FibOp::Replace(route) => (new_route(route), NLM_F_REPLACE),
+                FibOp::Withdraw(route) => (delete_route(route), 0),
+            })
+            .collect();
         match self.requests.run(requests).await {
             Ok(answers) => ops.iter().zip(answers).map(|(op, answer)| judge(op, answer)).collect(),
             Err(error) => {

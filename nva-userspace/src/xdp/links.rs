@@ -1,6 +1,7 @@
 //! Attaching the root program to interfaces, by links that are pinned and outlive the process.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -19,6 +20,15 @@ pub enum Mode {
     Native,
     /// In the kernel's generic receive path: every packet costs what it costs the kernel to take it in.
     Generic,
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Mode::Native => "native",
+            Mode::Generic => "generic",
+        })
+    }
 }
 
 /// What links run: the root program, and the map through which it finds the forwarder.
