@@ -1,1 +1,18 @@
-//! daemon.
+//! The daemon: one task that owns the speaker, the connections and the data plane, and carries events between them.
+//!
+//! Everything that the speaker decides happens in this one task; the tasks around it only wait for sockets. Others
+//! (the control socket, the lab's route server) look at its state through a [`Handle`].
+
+pub mod answers;
+mod clock;
+mod dataplane;
+mod engine;
+mod error;
+mod handle;
+mod neighbours;
+mod notices;
+mod sessions;
+
+pub use engine::Daemon;
+pub use error::DaemonError;
+pub use handle::{Handle, State};

@@ -1,0 +1,28 @@
+//! `nva show fib`.
+
+use super::hops;
+use crate::control::{FibReply, FibRoute, FibState};
+use crate::daemon::State;
+use crate::fib::{FibConfig, FibEntry};
+use crate::host::HostState;
+
+pub fn fib(state: &State<'_>) -> FibReply {
+    let fib = state.speaker.fib();
+    let config = fib.map_or_else(FibConfig::default, |fib| *fib.config());
+    let rows = fib.map_or_else(Vec::new, |fib| fib.entries().map(|entry| row(entry, state.speaker.host())).collect());
+    FibReply { install: fib.is_some(), table: config.table, metric: config.metric, rows }
+}
+
+fn row(entry: FibEntry<'_>, host: &HostState) -> FibRoute {
+    let (state, reason) = match (entry.withheld, entry.failure) {
+        (Some(withheld), _) => (FibState::Unresolved, Some(withheld.to_string())),
+        (None, Some(failure)) => {
+            (FibState::Failed, Some(format!("{} (tried {} times)", failure.reason, failure.attempts)))
+        }
+        (None, None) if entry.adopted => (FibState::Stale, Some("left by an earlier run".to_owned())),
+        (None, None) if entry.in_flight || entry.desired != entry.installed => (FibState::Pending, None),
+        (None, None) => (FibState::Installed, None),
+    };
+    let shown = entry.installed.or(entry.desired).unwrap_or_default();
+    FibRoute { prefix: entry.prefix.to_string(), hops: hops(shown, host), state, reason, pin: entry.pinned }
+}

@@ -1,0 +1,172 @@
+//! The XDP data plane as the daemon runs it: attaches to the configured interfaces as they come and go, and keeps the
+//! tables a mirror of the kernel's.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use tracing::{error, info, warn};
+
+use super::error::DaemonError;
+use super::neighbours::NeighbourKeeper;
+use crate::config::XdpConfig;
+use crate::fib::mirror::{GroupId, Mirror, XdpOp};
+use crate::host::{HostDelta, HostState};
+use crate::net::Prefix;
+use crate::xdp::{Applied, Dataplane, Lookup, Mode, XdpError, XdpOptions, XdpStats};
+
+/// How often each CPU logs a packet in debug mode.
+const SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The data plane; nothing at all where the configuration names no interface.
+pub struct DataPlane {
+    active: Option<Active>,
+    interfaces: BTreeMap<String, Attachment>,
+}
+
+struct Active {
+    plane: Dataplane,
+    mirror: Mirror,
+    /// The tables hold what the mirror says; before that they may be those of an earlier life.
+    filled: bool,
+    neighbours: NeighbourKeeper,
+    overflowed: usize,
+}
+
+/// How it stands with a configured interface.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Attachment {
+    /// The index of the device that runs our program.
+    pub index: Option<u32>,
+    /// How it runs.
+    pub mode: Option<Mode>,
+    /// What the operator should know.
+    pub notes: Vec<String>,
+}
+
+impl DataPlane {
+    /// Loads the programs, or takes over those of an earlier life; they go on forwarding by the tables that are there.
+    pub fn open(config: &XdpConfig) -> Result<DataPlane, DaemonError> {
+        let absent =
+            Attachment { notes: vec!["there is no interface of this name".to_owned()], ..Attachment::default() };
+        let interfaces = config.interfaces.iter().map(|name| (name.clone(), absent.clone())).collect();
+        if config.interfaces.is_empty() {
+            return Ok(DataPlane { active: None, interfaces });
+        }
+        let mut options = XdpOptions::default();
+        if let Some(directory) = &config.pin_directory {
+            options.bpffs.clone_from(directory);
+        }
+        options.debug_samples = config.debug.then_some(SAMPLE_INTERVAL);
+        let plane = Dataplane::open(&options)?;
+        info!(adopted = plane.is_adopted(), pins = %options.bpffs.display(), "XDP data plane loaded");
+        let neighbours = NeighbourKeeper::start()?;
+        let active = Active { plane, mirror: Mirror::default(), filled: false, neighbours, overflowed: 0 };
+        Ok(DataPlane { active: Some(active), interfaces })
+    }
+
+    /// The configured interfaces.
+    pub fn interfaces(&self) -> impl Iterator<Item = (&str, &Attachment)> {
+        self.interfaces.iter().map(|(name, attachment)| (name.as_str(), attachment))
+    }
+
+    /// The counters; `None` where XDP is not in use.
+    pub fn stats(&self) -> Option<Result<XdpStats, XdpError>> {
+        Some(self.active.as_ref()?.plane.stats())
+    }
+
+    /// What the programs would do with a packet; `None` where XDP is not in use.
+    pub fn lookup(&self, address: Ipv4Addr) -> Option<Result<Lookup, XdpError>> {
+        Some(self.active.as_ref()?.plane.lookup(address))
+    }
+
+    /// The prefixes of each group.
+    pub fn prefixes_by_group(&self) -> BTreeMap<GroupId, Vec<Prefix>> {
+        let mut prefixes: BTreeMap<GroupId, Vec<Prefix>> = BTreeMap::new();
+        for (prefix, group) in self.active.iter().flat_map(|active| active.mirror.routes()) {
+            prefixes.entry(group).or_default().push(prefix);
+        }
+        prefixes
+    }
+
+    /// Follows a change of the machine's network.
+    pub fn host_changed(&mut self, delta: &HostDelta, host: &HostState) {
+        let Some(active) = &mut self.active else { return };
+        if !delta.links.is_empty() {
+            attach(active, &mut self.interfaces, host);
+        }
+        let result = active.follow(delta, host);
+        active.report(result);
+        let wanted = active.mirror.wanted_neighbours();
+        active.neighbours.want(wanted.into_iter().map(|neighbour| (neighbour.link, neighbour.address)).collect());
+    }
+
+    /// Looks after what changes without a notice; to be called every second or so.
+    pub fn tick(&mut self) {
+        let Some(active) = &mut self.active else { return };
+        active.plane.flush_samples();
+        if let Err(problem) = active.plane.audit() {
+            error!(%problem, "cannot audit the XDP data plane");
+        }
+    }
+}
+
+impl Active {
+    fn follow(&mut self, delta: &HostDelta, host: &HostState) -> Result<Applied, XdpError> {
+        let ports: BTreeSet<u32> = self.plane.attached().map(|(_, index)| index).collect();
+        let mut ops: Vec<XdpOp> = Vec::new();
+        if ports != *self.mirror.ports() {
+            ops.extend(self.mirror.set_ports(ports, host));
+        }
+        ops.extend(self.mirror.apply(delta, host));
+        if self.filled {
+            return self.plane.apply(&ops);
+        }
+        // The first event is the whole of the kernel's state, so this is everything there is to know.
+        self.filled = true;
+        self.plane.replace(&self.mirror.everything())
+    }
+
+    fn report(&mut self, result: Result<Applied, XdpError>) {
+        match result {
+            Ok(applied) => {
+                if applied.overflowed > self.overflowed {
+                    warn!(entries = applied.overflowed, "an XDP table is full: the kernel forwards what did not fit");
+                }
+                self.overflowed = applied.overflowed;
+            }
+            Err(problem) => error!(%problem, "cannot write the XDP tables"),
+        }
+    }
+}
+
+/// Attaches to every configured interface that is there and is not attached to, and lets go of those that are gone.
+fn attach(active: &mut Active, interfaces: &mut BTreeMap<String, Attachment>, host: &HostState) {
+    if let Err(problem) = active.plane.audit() {
+        error!(%problem, "cannot audit the XDP data plane");
+    }
+    for (name, attachment) in interfaces {
+        let Some(link) = host.link_by_name(name) else {
+            if attachment.index.is_some() {
+                warn!(interface = name, "the interface is gone: XDP attaches again when it is back");
+            }
+            *attachment =
+                Attachment { notes: vec!["there is no interface of this name".to_owned()], ..Attachment::default() };
+            continue;
+        };
+        if attachment.index == Some(link.index) && active.plane.is_attached(name) {
+            continue;
+        }
+        *attachment = match active.plane.attach(link.index, name) {
+            Ok(attached) => {
+                info!(interface = name, mode = %attached.mode, adopted = attached.adopted, "XDP attached");
+                attached.warnings.iter().for_each(|warning| warn!(interface = name, "{warning}"));
+                Attachment { index: Some(link.index), mode: Some(attached.mode), notes: attached.warnings }
+            }
+            Err(problem) => {
+                error!(interface = name, %problem, "cannot attach XDP: the kernel forwards");
+                Attachment { notes: vec![problem.to_string()], ..Attachment::default() }
+            }
+        };
+    }
+}
