@@ -1,6 +1,58 @@
-//! cli.
+//! The command line. Exit codes: 0 done; 1 failed; 2 wrong usage; 3 the configuration is invalid; 4 no daemon answers.
 
-/// Runs.
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+mod args;
+mod exit;
+mod explain;
+mod run;
+mod show;
+mod table;
+mod xdp;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::config::Config;
+use args::{Args, Command, XdpCommand};
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let args = Args::parse();
+    match execute(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            exit::code(&error)
+        }
+    }
+}
+
+fn execute(args: Args) -> anyhow::Result<()> {
+    let socket = args.socket;
+    match args.command {
+        Command::Run { config } => run::run(&config),
+        Command::Check { config, json } => check(&config, json),
+        Command::Show { what, json } => show::show(&socket, what, json),
+        Command::Explain { target, json } => explain::explain(&socket, target, json),
+        Command::Xdp { command } => match command {
+            XdpCommand::Attach { interface, pin_directory } => xdp::attach(&interface, pin_directory),
+            XdpCommand::Detach { pin_directory } => xdp::detach(pin_directory),
+        },
+    }
+}
+
+fn check(path: &std::path::Path, json: bool) -> anyhow::Result<()> {
+    let result = Config::load(path);
+    if json {
+        println!("{}", exit::check_report(&result)?);
+    } else if let Ok(config) = &result {
+        println!(
+            "{}: good: AS {}, {} peers, {} XDP interfaces",
+            path.display(),
+            config.speaker.asn,
+            config.speaker.peers.len(),
+            config.xdp.interfaces.len()
+        );
+    }
+    result.map(|_| ()).map_err(Into::into)
 }
