@@ -30,6 +30,8 @@ mod notification;
 mod open;
 mod reader;
 mod route_refresh;
+#[cfg(test)]
+mod tests;
 mod update;
 
 pub use error::{AttributeProblem, DecodeError, EncodeError, OpenProblem, Treatment, UpdateFault};

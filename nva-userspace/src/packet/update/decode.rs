@@ -54,8 +54,11 @@ struct Decoding<'a> {
     context: &'a CodecContext,
     /// The classic NLRI field has something in it.
     has_nlri: bool,
+    /// The types that were there, and how many attributes.
     seen: TypeSet,
     count: usize,
+    /// The list broke off, so that it cannot be told what is missing from it.
+    cut: bool,
     update: Update,
     next_hop: Option<Ipv4Addr>,
     /// What is wrong with NEXT_HOP: of interest only if the NLRI field needs it.
@@ -77,6 +80,7 @@ impl<'a> Decoding<'a> {
             has_nlri,
             seen: TypeSet::default(),
             count: 0,
+            cut: false,
             update: Update::default(),
             next_hop: None,
             next_hop_fault: None,
@@ -107,6 +111,7 @@ impl<'a> Decoding<'a> {
                 Ok(raw) => raw,
                 // RFC 7606 §4: nothing behind it can be found, but where the NLRI begins is known.
                 Err(broken) => {
+                    self.cut = true;
                     let treatment = match broken.kind {
                         Some(kind::MP_REACH_NLRI | kind::MP_UNREACH_NLRI) => Treatment::SessionReset,
                         Some(_) | None => Treatment::TreatAsWithdraw,
@@ -289,7 +294,7 @@ impl<'a> Decoding<'a> {
         }
         let needs_next_hop = !announced.is_empty();
         self.collect(withdrawn, announced);
-        if !self.update.announced.is_empty() {
+        if !self.update.announced.is_empty() && !self.cut {
             self.note_missing(attributes_at, needs_next_hop);
         }
         let mut update = self.update;
