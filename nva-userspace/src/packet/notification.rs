@@ -124,7 +124,7 @@ impl fmt::Display for Notification {
     }
 }
 
-/// Prints a peer's text such that it cannot forge a line of a log (RFC 9003 §4).
+/// Prints a peer's text such that it cannot forge a line of a log (RFC 9003 §6).
 struct Quoted<'a>(&'a str);
 
 impl fmt::Display for Quoted<'_> {
