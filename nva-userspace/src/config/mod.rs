@@ -1,6 +1,6 @@
 //! The configuration: one TOML file, checked as a whole before anything runs.
 //!
-//! [`file`] is what may be written, [`build`] what it means. docs/configuration.md is the reference.
+//! `file` is what may be written, `build` what it means. docs/configuration.md is the reference.
 
 mod build;
 mod error;
