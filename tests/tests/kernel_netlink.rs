@@ -16,15 +16,15 @@ use nva::route::NextHop;
 
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// Runs a test in a network namespace of its own, with `lo` up and two dummy interfaces:
-/// `a` (10.0.1.9/24, 2001:db8:1::9/64) and `b` (10.0.2.9/24, 2001:db8:2::9/64).
+/// Runs a test in a network namespace of its own, with `lo` up and two interfaces that lead nowhere:
+/// `eth0` (10.0.1.9/24, 2001:db8:1::9/64) and `eth1` (10.0.2.9/24, 2001:db8:2::9/64).
 fn in_namespace<F: Future<Output = ()>>(test: impl FnOnce() -> F + Send + 'static) {
     let body = move || {
         enter_new_namespace();
         ip("link set lo up");
-        for (number, name) in ["a", "b"].iter().enumerate() {
+        for (number, name) in ["eth0", "eth1"].iter().enumerate() {
             let net = number + 1;
-            ip(&format!("link add {name} type dummy"));
+            add_link(name);
             ip(&format!("addr add 10.0.{net}.9/24 dev {name}"));
             ip(&format!("addr add 2001:db8:{net}::9/64 dev {name} nodad"));
             ip(&format!("link set {name} up"));
@@ -35,6 +35,15 @@ fn in_namespace<F: Future<Output = ()>>(test: impl FnOnce() -> F + Send + 'stati
     if let Err(panic) = thread::spawn(body).join() {
         std::panic::resume_unwind(panic);
     }
+}
+
+/// One end of a veth pair whose other end is up and silent (dummy interfaces are not in every kernel).
+fn add_link(name: &str) {
+    ip(&format!("link add name {name} type veth peer name {name}-far"));
+    for end in [name.to_owned(), format!("{name}-far")] {
+        ip(&format!("link set {end} addrgenmode none"));
+    }
+    ip(&format!("link set {name}-far up"));
 }
 
 fn enter_new_namespace() {
@@ -107,12 +116,13 @@ impl Watch {
         assert!(in_time.is_ok(), "{what}: not within {DEADLINE:?}; routes:\n{}", ip("route show table all"));
     }
 
-    /// The state that events made is the one that the kernel would tell a newcomer.
+    /// The state that events made is the one that the kernel tells a newcomer, as soon as all events have arrived.
     async fn assert_true(&mut self) {
         let mut other = Monitor::start(MonitorConfig::default()).expect("a monitor");
-        let resync = other.next().await.expect("an event").expect("no error");
-        let delta = self.host.apply(resync);
-        assert!(delta.links.is_empty() && delta.addresses.is_empty() && delta.routes.is_empty(), "{delta:?}");
+        let mut truth = HostState::default();
+        truth.apply(other.next().await.expect("an event").expect("no error"));
+        let truth = everything(&truth);
+        self.until(&format!("the true state:\n{truth:#?}"), |host| everything(host) == truth).await;
     }
 
     fn link(&self, name: &str) -> u32 {
@@ -122,6 +132,13 @@ impl Watch {
     fn via(&self, gateway: &str, link: &str) -> Hop {
         Hop { gateway: Some(address(gateway)), link: self.link(link), weight: 1 }
     }
+}
+
+/// All but the neighbours, whose states change with time.
+fn everything(host: &HostState) -> Vec<String> {
+    let links = host.links().map(|link| format!("{link:?}"));
+    let addresses = host.addresses().map(|address| format!("{address:?}"));
+    links.chain(addresses).chain(host.routes().map(|route| format!("{route:?}"))).collect()
 }
 
 /// The hops of the first route that the state has for a prefix.
@@ -140,29 +157,29 @@ fn route(net: &str, hops: &[Hop]) -> FibRoute {
 fn the_monitor_tells_of_links_addresses_and_neighbours() {
     in_namespace(|| async {
         let mut watch = Watch::start(MonitorConfig::default()).await;
-        let a = watch.link("a");
+        let a = watch.link("eth0");
         assert!(watch.host.is_up(a) && watch.host.is_own_address(address("10.0.1.9")));
-        assert_eq!(watch.host.connected_link(address("2001:db8:2::77")), Some(watch.link("b")));
+        assert_eq!(watch.host.connected_link(address("2001:db8:2::77")), Some(watch.link("eth1")));
 
         ip("addr add 100.0.0.1/32 dev lo");
         watch.until("an address on lo", |host| host.is_own_address(address("100.0.0.1"))).await;
         ip("addr del 100.0.0.1/32 dev lo");
         watch.until("its end", |host| !host.is_own_address(address("100.0.0.1"))).await;
 
-        ip("link set a mtu 1400");
+        ip("link set eth0 mtu 1400");
         watch.until("the MTU", |host| host.link(a).is_some_and(|link| link.mtu == 1400)).await;
-        ip("neigh replace 10.0.1.1 lladdr 02:00:00:00:00:01 dev a nud reachable");
+        ip("neigh replace 10.0.1.1 lladdr 02:00:00:00:00:01 dev eth0 nud reachable");
         let mac = |host: &HostState| host.neighbour(a, address("10.0.1.1")).and_then(|neighbour| neighbour.mac);
         watch.until("a neighbour", |host| mac(host) == Some([2, 0, 0, 0, 0, 1])).await;
-        ip("neigh del 10.0.1.1 dev a");
+        ip("neigh del 10.0.1.1 dev eth0");
         watch.until("its end", |host| mac(host).is_none()).await;
 
-        ip("link add c type dummy");
-        watch.until("a new link", |host| host.link_by_name("c").is_some_and(|link| !link.up)).await;
-        ip("link set c up");
-        watch.until("it is up", |host| host.link_by_name("c").is_some_and(|link| link.up)).await;
-        ip("link del c");
-        watch.until("it is gone", |host| host.link_by_name("c").is_none()).await;
+        add_link("eth2");
+        watch.until("a new link", |host| host.link_by_name("eth2").is_some_and(|link| !link.up)).await;
+        ip("link set eth2 up");
+        watch.until("it is up", |host| host.link_by_name("eth2").is_some_and(|link| link.up)).await;
+        ip("link del eth2");
+        watch.until("it is gone", |host| host.link_by_name("eth2").is_none()).await;
         watch.assert_true().await;
     });
 }
@@ -171,7 +188,7 @@ fn the_monitor_tells_of_links_addresses_and_neighbours() {
 fn the_monitor_tells_of_routes_in_all_their_ways() {
     in_namespace(|| async {
         let mut watch = Watch::start(MonitorConfig::default()).await;
-        let (one, two) = (watch.via("10.0.1.1", "a"), watch.via("10.0.2.1", "b"));
+        let (one, two) = (watch.via("10.0.1.1", "eth0"), watch.via("10.0.2.1", "eth1"));
         ip("route add 192.0.2.0/24 via 10.0.1.1");
         watch.until("a route", |host| hops(host, "192.0.2.0/24") == Some(&[one])).await;
         ip("route replace 192.0.2.0/24 nexthop via 10.0.1.1 nexthop via 10.0.2.1 weight 3");
@@ -186,8 +203,8 @@ fn the_monitor_tells_of_routes_in_all_their_ways() {
         let kind = |host: &HostState| host.best_route(prefix("198.51.100.0/24")).map(|route| route.kind);
         watch.until("a blackhole", |host| kind(host) == Some(RouteKind::Blackhole)).await;
 
-        let (one, two) = (watch.via("2001:db8:1::1", "a"), watch.via("2001:db8:2::1", "b"));
-        let three = watch.via("2001:db8:2::2", "b");
+        let (one, two) = (watch.via("2001:db8:1::1", "eth0"), watch.via("2001:db8:2::1", "eth1"));
+        let three = watch.via("2001:db8:2::2", "eth1");
         ip("-6 route add 2001:db8:9::/48 via 2001:db8:1::1");
         watch.until("an IPv6 route", |host| hops(host, "2001:db8:9::/48") == Some(&[one])).await;
         ip("-6 route append 2001:db8:9::/48 via 2001:db8:2::1");
@@ -208,21 +225,21 @@ fn routes_that_go_without_a_word_are_noticed() {
         let mut watch = Watch::start(MonitorConfig::default()).await;
         ip("route add 192.0.2.0/24 via 10.0.1.1");
         ip("route add 198.51.100.0/24 nexthop via 10.0.1.1 nexthop via 10.0.2.1");
-        ip("nexthop add id 7 via 10.0.2.1 dev b");
+        ip("nexthop add id 7 via 10.0.2.1 dev eth1");
         ip("route add 203.0.113.0/24 nhid 7");
         let there = |host: &HostState, net: &str| !host.routes_of(prefix(net)).is_empty();
         watch.until("the routes", |host| there(host, "203.0.113.0/24") && there(host, "192.0.2.0/24")).await;
-        assert_eq!(hops(&watch.host, "203.0.113.0/24"), Some(&[watch.via("10.0.2.1", "b")][..]));
+        assert_eq!(hops(&watch.host, "203.0.113.0/24"), Some(&[watch.via("10.0.2.1", "eth1")][..]));
 
         ip("nexthop del id 7");
         watch.until("without the next-hop object", |host| !there(host, "203.0.113.0/24")).await;
-        ip("link set a down");
+        ip("link set eth0 down");
         watch.until("without the link", |host| !there(host, "192.0.2.0/24") && !there(host, "10.0.1.0/24")).await;
-        ip("link set a up");
+        ip("link set eth0 up");
         watch.until("connected again", |host| there(host, "10.0.1.0/24")).await;
-        ip("addr del 10.0.2.9/24 dev b");
+        ip("addr del 10.0.2.9/24 dev eth1");
         watch.until("without the address", |host| !there(host, "10.0.2.0/24")).await;
-        ip("link del b");
+        ip("link del eth1");
         watch.until("without the other link", |host| !there(host, "198.51.100.0/24")).await;
         watch.assert_true().await;
     });
@@ -252,7 +269,7 @@ fn routes_of_both_families_are_installed_replaced_and_withdrawn() {
         for (net, one, two) in
             [("192.0.2.0/24", "10.0.1.1", "10.0.2.1"), ("2001:db8:9::/48", "2001:db8:1::1", "2001:db8:2::1")]
         {
-            let (one, two) = (watch.via(one, "a"), watch.via(two, "b"));
+            let (one, two) = (watch.via(one, "eth0"), watch.via(two, "eth1"));
             let on_link = Hop { gateway: None, ..one };
             let mut first = true;
             for set in [&[one][..], &[one, two], &[two], &[on_link], &[one, Hop { weight: 7, ..two }], &[on_link]] {
@@ -266,7 +283,7 @@ fn routes_of_both_families_are_installed_replaced_and_withdrawn() {
             }
             assert_eq!(routes.apply(&[FibOp::Replace(route(net, &[one, two]))]).await, [Ok(())]);
             let withdraw = FibOp::Withdraw(route(net, &[one]));
-            assert_eq!(routes.apply(&[withdraw.clone()]).await, [Ok(())], "whatever hops it has now");
+            assert_eq!(routes.apply(std::slice::from_ref(&withdraw)).await, [Ok(())], "whatever hops it has now");
             watch.until("its end", |host| hops(host, net).is_none()).await;
             assert_eq!(routes.apply(&[withdraw]).await, [Ok(())], "it is gone, which is what was wanted");
         }
@@ -280,9 +297,9 @@ fn gateways_outside_of_every_subnet_and_of_the_other_family_are_taken() {
         let mut watch = Watch::start(MonitorConfig::default()).await;
         let mut routes = Routes::open().expect("a socket");
         let cases = [
-            ("192.0.2.0/24", watch.via("169.254.1.1", "a")),
-            ("198.51.100.0/24", watch.via("fe80::1", "b")),
-            ("2001:db8:9::/48", watch.via("fe80::1", "a")),
+            ("192.0.2.0/24", watch.via("169.254.1.1", "eth0")),
+            ("198.51.100.0/24", watch.via("fe80::1", "eth1")),
+            ("2001:db8:9::/48", watch.via("fe80::1", "eth0")),
         ];
         for (net, hop) in cases {
             assert_eq!(routes.apply(&[FibOp::Install(route(net, &[hop]))]).await, [Ok(())], "{net}");
@@ -299,7 +316,7 @@ fn nobody_elses_route_is_touched() {
         let metric = FibConfig::METRIC;
         for (family, net, gateway) in [("-4", "192.0.2.0/24", "10.0.1.1"), ("-6", "2001:db8:9::/48", "2001:db8:1::1")] {
             let ours = |gateway: Hop| route(net, &[gateway]);
-            let hop = watch.via(gateway, "a");
+            let hop = watch.via(gateway, "eth0");
             ip(&format!("{family} route add {net} via {gateway} metric {metric} proto static"));
             ip(&format!("{family} route add {net} via {gateway} metric 20 proto bgp"));
             watch.until("both", |host| host.routes_of(prefix(net)).len() == 2).await;
@@ -320,7 +337,7 @@ fn each_of_many_operations_gets_its_own_answer() {
     in_namespace(|| async {
         let watch = Watch::start(MonitorConfig::default()).await;
         let mut routes = Routes::open().expect("a socket");
-        let good = watch.via("10.0.1.1", "a");
+        let good = watch.via("10.0.1.1", "eth0");
         let bad = Hop { link: 4711, ..good };
         let ops: Vec<FibOp> = (0..3000u32)
             .map(|number| {
@@ -375,7 +392,7 @@ fn a_restart_adopts_its_routes_without_a_gap() {
             }
             settle(&mut fib, &mut routes).await;
             watch.until("all", |host| hops(host, "100.64.1.243/32").is_some()).await;
-            assert_eq!(hops(&watch.host, "10.13.76.4/32"), Some(&[watch.via("10.0.1.1", "a")][..]));
+            assert_eq!(hops(&watch.host, "10.13.76.4/32"), Some(&[watch.via("10.0.1.1", "eth0")][..]));
         } // The daemon is gone, its routes are not.
 
         let mut watch = Watch::start(MonitorConfig::default()).await;
@@ -410,24 +427,30 @@ fn a_link_that_goes_takes_its_routes_along_and_brings_them_back() {
         let mut watch = Watch::start(MonitorConfig::default()).await;
         let (mut fib, mut routes) = (Fib::new(FibConfig::default()), Routes::open().expect("a socket"));
         fib.reconcile();
-        let (one, two) = (watch.via("10.0.1.100", "a"), watch.via("10.0.2.101", "b"));
+        let (one, two) = (watch.via("10.0.1.100", "eth0"), watch.via("10.0.2.101", "eth1"));
         let both = [one, two].map(|hop| NextHop::Via(hop.gateway.expect("a gateway")));
         fib.want(prefix("192.0.2.0/24"), Some(&both), &watch.host);
         settle(&mut fib, &mut routes).await;
         watch.drive(Some(&mut fib), "both hops", |host| hops(host, "192.0.2.0/24") == Some(&[one, two])).await;
 
-        ip("link set b down");
+        ip("link set eth1 down");
         watch.drive(Some(&mut fib), "the link is down", |host| !host.is_up(two.link)).await;
         settle(&mut fib, &mut routes).await;
         watch.drive(Some(&mut fib), "one hop", |host| hops(host, "192.0.2.0/24") == Some(&[one])).await;
 
-        ip("link set b up");
+        ip("link set eth1 up");
         let connected = |host: &HostState| host.resolve(address("10.0.2.101")).is_some();
         watch.drive(Some(&mut fib), "the subnet is back", connected).await;
         settle(&mut fib, &mut routes).await;
         watch.drive(Some(&mut fib), "both hops again", |host| hops(host, "192.0.2.0/24") == Some(&[one, two])).await;
         assert_eq!(settle(&mut fib, &mut routes).await, []);
     });
+}
+
+fn kernel_version() -> (u32, u32) {
+    let text = std::fs::read_to_string("/proc/sys/kernel/osrelease").expect("a version");
+    let mut numbers = text.split(['.', '-']).map(|number| number.parse().expect("a number"));
+    (numbers.next().expect("a major version"), numbers.next().expect("a minor version"))
 }
 
 /// A second namespace at the other end of a veth pair: it lives as long as this does.
@@ -485,6 +508,7 @@ fn a_neighbour_is_resolved_without_traffic_and_kept_until_released() {
         watch.until("its address", |host| mac(host) == Some([2, 0, 0, 0, 0, 0x77])).await;
         let managed = ip("neigh show 10.0.3.1 dev v").contains("managed");
         assert_eq!(keeper, if managed { Keeper::Kernel } else { Keeper::Caller });
+        assert_eq!(managed, kernel_version() >= (5, 16), "that is when the kernel learned it");
         assert_eq!(neighbours.keep(link, gateway).await.expect("again"), keeper);
 
         neighbours.release(link, gateway).await.expect("a released neighbour");

@@ -4,12 +4,9 @@ use std::net::IpAddr;
 
 use thiserror::Error;
 
-use crate::host::{Hop, HostState, TABLE_MAIN};
+use crate::host::{Hop, HostState, PROTOCOL_BGP, RouteKind, TABLE_MAIN};
 use crate::net::Prefix;
 use crate::route::NextHop;
-
-/// `RTPROT_KERNEL`: the routes that come with an interface's address.
-const PROTOCOL_KERNEL: u8 = 2;
 
 /// Why a prefix that BGP wants is not to be installed.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -20,7 +17,7 @@ pub enum Withheld {
     /// No next hop is reachable by a route that is not BGP's.
     #[error("no route that is not BGP's leads to its next hop {0}")]
     Unreachable(IpAddr),
-    /// It is the subnet of an interface.
+    /// It is on a link already: the subnet of an interface.
     #[error("it is the subnet of an interface of this router")]
     Connected,
 }
@@ -70,9 +67,11 @@ pub(super) fn normalised(mut hops: Vec<Hop>) -> Vec<Hop> {
     hops
 }
 
-/// Whether an interface's address put exactly this prefix on a link. In IPv4 the kernel prefers it to ours by itself;
-/// in IPv6 it does not, because there connected routes have metric 256.
+/// Whether somebody else than BGP has routed exactly this prefix to a link, as an interface's address does. The kernel
+/// would not always prefer that to ours by itself: such routes have metric 256 in IPv6, and 100 from some DHCP clients.
 fn is_connected(prefix: Prefix, host: &HostState) -> bool {
-    let connected = |route: &&crate::host::HostRoute| route.table == TABLE_MAIN && route.protocol == PROTOCOL_KERNEL;
-    host.routes_of(prefix).iter().any(|route| connected(&route))
+    host.routes_of(prefix).iter().any(|route| {
+        let counts = route.table == TABLE_MAIN && route.protocol != PROTOCOL_BGP && route.kind == RouteKind::Unicast;
+        counts && route.hops.iter().all(|hop| hop.gateway.is_none())
+    })
 }

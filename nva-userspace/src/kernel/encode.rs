@@ -80,3 +80,45 @@ fn gateway(hop: &Hop, route: &FibRoute) -> Option<RouteAttribute> {
         RouteAttribute::Via(RouteVia::from(gateway))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use netlink_packet_core::{NLM_F_REPLACE, NetlinkSerializable};
+
+    use super::super::decode;
+    use super::super::socket::Raw;
+    use super::*;
+    use crate::host::{HostEvent, HostRoute, RouteKind};
+
+    fn decoded(message: &RouteNetlinkMessage, flags: u16) -> Option<HostEvent> {
+        let mut payload = vec![0; message.buffer_len()];
+        message.serialize(&mut payload);
+        let raw = Raw { kind: message.message_type(), flags, sequence: 0, payload: &payload };
+        decode::event(&raw).expect("a good message")
+    }
+
+    fn hop(gateway: Option<&str>, link: u32, weight: u16) -> Hop {
+        Hop { gateway: gateway.map(|text| text.parse().expect(text)), link, weight }
+    }
+
+    #[test]
+    fn what_we_install_is_what_we_would_be_told() {
+        let cases = [
+            ("192.0.2.0/24", vec![hop(Some("10.0.1.1"), 3, 1)]),
+            ("0.0.0.0/0", vec![hop(Some("10.0.1.1"), 3, 1), hop(Some("10.0.2.1"), 4, 256)]),
+            ("10.13.76.4/32", vec![hop(None, 3, 1)]),
+            ("192.0.2.0/24", vec![hop(None, 3, 1), hop(Some("fe80::1"), 4, 2)]),
+            ("2001:db8::/32", vec![hop(Some("fe80::1"), 3, 1), hop(Some("fe80::1"), 4, 1)]),
+            ("::/0", vec![hop(Some("2001:db8::1"), 70_000, 1)]),
+        ];
+        for (prefix, hops) in cases {
+            let prefix = prefix.parse().expect(prefix);
+            let route = FibRoute { prefix, table: 1000, metric: 79, protocol: 186, hops: hops.clone() };
+            let told = HostRoute { table: 1000, prefix, metric: 79, protocol: 186, kind: RouteKind::Unicast, hops };
+            assert_eq!(decoded(&new_route(&route), 0), Some(HostEvent::RouteAdded(told.clone())));
+            assert_eq!(decoded(&new_route(&route), NLM_F_REPLACE), Some(HostEvent::RouteSet(told.clone())));
+            let gone = HostEvent::RouteRemoved(HostRoute { hops: Vec::new(), ..told });
+            assert_eq!(decoded(&delete_route(&route), 0), Some(gone), "a withdrawal names no hops");
+        }
+    }
+}
