@@ -32,8 +32,8 @@ pub(super) fn event(raw: &Raw<'_>) -> Result<Option<HostEvent>, DecodeError> {
         RouteNetlinkMessage::DelNeighbour(message) => {
             neighbour(&message).map(|neighbour| HostEvent::NeighbourRemoved(neighbour.link, neighbour.address))
         }
-        // A known gap: of IPv4 routes with the same prefix and metric, one that was put before the others (`ip route prepend`)
-        // is taken for the last until the next dump.
+        // A known gap: of IPv4 routes with the same prefix and metric, one that was put before the others (`ip route
+        // prepend`) is taken for the last until the next dump.
         RouteNetlinkMessage::NewRoute(message) if raw.flags & NLM_F_REPLACE == 0 => {
             route(&message).map(HostEvent::RouteAdded)
         }
