@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "waits for notifications to settle, by the clock of its runtime")]
 
 use std::collections::BTreeSet;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -14,7 +15,7 @@ use netlink_packet_route::route::RouteMessage;
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Sleep, sleep};
 
 use super::KernelError;
 use super::decode;
@@ -89,7 +90,7 @@ impl Monitor {
             requests: Requests::open()?,
             buffer: Vec::new(),
             up: BTreeSet::new(),
-            resync_at: None,
+            settling: None,
             events: sender,
             counters: Arc::clone(&counters),
         };
@@ -147,8 +148,8 @@ struct Watcher {
     buffer: Vec<u8>,
     /// Interfaces that are administratively up.
     up: BTreeSet<u32>,
-    /// When to read everything anew.
-    resync_at: Option<Instant>,
+    /// After this, everything is to be read anew.
+    settling: Option<Pin<Box<Sleep>>>,
     events: mpsc::Sender<Result<HostEvent, KernelError>>,
     counters: Arc<Counters>,
 }
@@ -157,10 +158,9 @@ impl Watcher {
     async fn run(&mut self) -> Result<(), Stopped> {
         self.resync().await?;
         loop {
-            let due = self.resync_at;
             let received = tokio::select! {
                 received = self.netlink.receive(&mut self.buffer) => received,
-                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
+                () = settled(&mut self.settling) => {
                     self.catch_up().await?;
                     continue;
                 }
@@ -201,7 +201,7 @@ impl Watcher {
     }
 
     async fn resync(&mut self) -> Result<(), Stopped> {
-        self.resync_at = None;
+        self.settling = None;
         self.counters.resyncs.fetch_add(1, Ordering::Relaxed);
         let mut snapshot = Snapshot::default();
         for request in dumps() {
@@ -252,7 +252,7 @@ impl Watcher {
         let buffer = std::mem::take(&mut self.buffer);
         for raw in messages(&buffer) {
             if removes_unannounced(&raw, &mut self.up) {
-                self.resync_at = self.resync_at.or(Some(Instant::now() + SETTLING));
+                self.settling.get_or_insert_with(|| Box::pin(sleep(SETTLING)));
             }
             match decode::event(&raw) {
                 Ok(Some(event)) => self.send(event).await?,
@@ -269,6 +269,14 @@ impl Watcher {
 
     async fn send(&self, event: HostEvent) -> Result<(), Stopped> {
         self.events.send(Ok(event)).await.map_err(|_| Stopped::Unread)
+    }
+}
+
+/// Waits for the end of a settling time; for ever if there is none.
+async fn settled(settling: &mut Option<Pin<Box<Sleep>>>) {
+    match settling {
+        Some(sleep) => sleep.await,
+        None => std::future::pending().await,
     }
 }
 
