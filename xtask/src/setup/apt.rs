@@ -2,19 +2,32 @@
 
 use anyhow::{Result, bail};
 
+use super::packages::BPF_COMPILER;
 use super::services;
 use crate::cmd::Cmd;
+use crate::toolchain::parse_release;
+use crate::workspace::Workspace;
+
+/// Where to get what the first package source of a distribution does not have.
+pub const ADVICE: &str = "\
+Debian 12 has a BPF compiler and LLVM 22 among its security updates; add them to the package sources:
+
+    deb http://security.debian.org/debian-security bookworm-security main
+
+Elsewhere, rustup has the compiler, and https://apt.llvm.org the package llvm-22-dev:
+
+    rustup toolchain install nightly --profile minimal --component rust-src
+";
 
 /// Installs packages; only root can.
 ///
 /// # Errors
 /// When a package is not to be had, or apt fails.
 pub fn install(names: &[&str]) -> Result<()> {
-    if !lacking(names).is_empty() || is_stale(names) {
+    if complaint(names).is_some() {
         update()?;
-        let lacking = lacking(names);
-        if !lacking.is_empty() {
-            bail!("the machine's package sources do not have {}", lacking.join(" "));
+        if let Some(complaint) = complaint(names) {
+            bail!("{complaint}");
         }
     }
     let _no_starts = services::Hold::new()?;
@@ -54,16 +67,18 @@ fn apt_get() -> Cmd {
         .env("DEBIAN_FRONTEND", "noninteractive")
 }
 
-/// The packages that no source offers.
-fn lacking<'a>(names: &[&'a str]) -> Vec<&'a str> {
-    names.iter().copied().filter(|name| candidate(name).is_none()).collect()
-}
-
-/// Whether the compiler on offer is too old, which it is on Debian 12 until its security updates are listed.
-fn is_stale(names: &[&str]) -> bool {
-    let oldest = crate::toolchain::parse_release(crate::workspace::Workspace::oldest_rust());
-    names.contains(&"rustc-web")
-        && candidate("rustc-web").and_then(|version| crate::toolchain::parse_release(&version)) < oldest
+/// Why the packages cannot be installed as the machine's package sources and lists are, if so.
+fn complaint(names: &[&str]) -> Option<String> {
+    let lacking: Vec<&str> = names.iter().copied().filter(|name| candidate(name).is_none()).collect();
+    if !lacking.is_empty() {
+        return Some(format!("the machine's package sources do not have {}\n\n{ADVICE}", lacking.join(" ")));
+    }
+    let oldest = Workspace::oldest_rust();
+    let compiler = names.iter().find(|name| **name == BPF_COMPILER[0])?;
+    let version = candidate(compiler)?;
+    (parse_release(&version) < parse_release(oldest)).then(|| {
+        format!("the machine's package sources have {compiler} {version}, older than Rust {oldest}\n\n{ADVICE}")
+    })
 }
 
 fn candidate(name: &str) -> Option<String> {

@@ -102,7 +102,7 @@ fn install_packages(distribution: &Distribution, level: Level, need_llvm: bool) 
     }
     match toolchain.or_else(|_| BpfToolchain::find()) {
         Ok(toolchain) => Ok(toolchain),
-        Err(reasons) => bail!("{}", no_compiler(&reasons)),
+        Err(reasons) => bail!("there is no compiler for BPF: {}\n\n{}", reasons.join("; "), apt::ADVICE),
     }
 }
 
@@ -125,14 +125,6 @@ fn other_distribution(distribution: &Distribution, reasons: Option<&Vec<String>>
         text.push_str(&format!("  * {} (Debian's package {})\n", package.what, package.debian));
     }
     text
-}
-
-fn no_compiler(reasons: &[String]) -> String {
-    format!(
-        "there is no compiler for BPF: {}. Debian 12 has one with its security updates (`rustc-web`); anywhere else:\n\n    \
-         rustup toolchain install nightly --profile minimal --component rust-src\n",
-        reasons.join("; ")
-    )
 }
 
 #[cfg(test)]
