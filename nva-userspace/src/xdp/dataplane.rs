@@ -162,7 +162,7 @@ impl Dataplane {
         if setting("all", "rp_filter").max(setting(interface, "rp_filter")) != 0 {
             warnings.push(format!("{interface} has rp_filter on: XDP forwards without regard to the source address"));
         }
-        self.ports.attached(ifindex, mode, forwards)?;
+        self.ports.attached(ifindex, mode, interface)?;
         Ok(Attached { mode, adopted, warnings })
     }
 
@@ -202,7 +202,7 @@ impl Dataplane {
         }
         let alive: Vec<(String, u32)> = self.links.iter().map(|(name, index)| (name.to_owned(), index)).collect();
         for (interface, ifindex) in alive {
-            self.ports.set_forwards(ifindex, setting(&interface, "forwarding") != 0)?;
+            self.ports.refresh(ifindex, &interface)?;
         }
         Ok(dead.into_iter().map(|(interface, _)| interface).collect())
     }

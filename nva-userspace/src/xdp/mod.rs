@@ -10,6 +10,7 @@ mod buckets;
 mod dataplane;
 mod dir24;
 mod error;
+mod features;
 mod groups;
 mod links;
 mod lookup;

@@ -1,25 +1,33 @@
 //! What the forwarder knows of each interface of ours.
 
-use std::fs;
+use std::{fs, io};
 
 use aya::maps::{Array, DevMap, Map, MapData, MapError};
 use nva_common::{DEVICES, PORTS, Port};
 
 use super::error::XdpError;
+use super::features::Features;
 use super::links::Mode;
 
 /// The port and device tables' writer.
 pub struct PortTable {
     ports: Array<MapData, Port>,
     devices: DevMap<MapData>,
+    features: Option<Features>,
 }
+
+/// The flags that follow what the kernel says.
+const TOLD: u16 = Port::TRANSMITS | Port::FORWARDS;
 
 impl PortTable {
     /// Takes over the tables as they are.
     pub fn new(ports: Map, devices: Map) -> Result<PortTable, XdpError> {
+        let features = Features::open()
+            .map_err(|source| XdpError::Kernel { request: "open a netlink socket for XDP features", source })?;
         Ok(PortTable {
             ports: ports.try_into().map_err(ports_failed)?,
             devices: devices.try_into().map_err(devices_failed)?,
+            features,
         })
     }
 
@@ -34,22 +42,36 @@ impl PortTable {
         Ok(if generic { Mode::Generic } else { Mode::Native })
     }
 
-    /// The program is attached to the interface: frames can come in by it and, in native mode, go out.
-    // GAP(RFC 1812 §5): a driver that runs XDP natively but cannot transmit for want of queues is not told from one that can.
-    pub fn attached(&mut self, ifindex: u32, mode: Mode, forwards: bool) -> Result<(), XdpError> {
+    /// The program is attached to the interface.
+    pub fn attached(&mut self, ifindex: u32, mode: Mode, interface: &str) -> Result<(), XdpError> {
         self.devices.set(ifindex, ifindex, None, 0).map_err(|source| {
-            let source = std::io::Error::other(source);
+            let source = io::Error::other(source);
             XdpError::Kernel { request: "make an interface a redirect target", source }
         })?;
-        let mut flags = Port::ATTACHED;
-        flags |= match mode {
-            Mode::Native => Port::TRANSMITS,
+        let generic = match mode {
+            Mode::Native => 0,
             Mode::Generic => Port::GENERIC,
         };
-        if forwards {
-            flags |= Port::FORWARDS;
+        let old = self.get(ifindex)?;
+        self.set(ifindex, Port { flags: Port::ATTACHED | generic | old.flags & TOLD, ..old })?;
+        self.refresh(ifindex, interface)
+    }
+
+    /// Reads anew what the kernel says of an attached interface: whether it forwards what comes in, and whether the driver
+    /// takes redirected frames.
+    // GAP(RFC 1812 §5.2.1): before Linux 6.3, a driver that cannot transmit from XDP is not told from one that can.
+    pub fn refresh(&mut self, ifindex: u32, interface: &str) -> Result<(), XdpError> {
+        let asked = self.features.as_ref().map(|features| features.transmits(ifindex)).transpose();
+        let said = asked.map_err(|source| XdpError::Kernel { request: "ask for a device's XDP features", source })?;
+        let mut port = self.get(ifindex)?;
+        let native = port.flags & Port::GENERIC == 0;
+        port.flags &= !TOLD;
+        if native && said.flatten().unwrap_or(true) {
+            port.flags |= Port::TRANSMITS;
         }
-        let port = Port { flags, ..self.get(ifindex)? };
+        if setting(interface, "forwarding") != 0 {
+            port.flags |= Port::FORWARDS;
+        }
         self.set(ifindex, port)
     }
 
@@ -62,13 +84,6 @@ impl PortTable {
     /// The interface has this MAC. With none, no frame is for it.
     pub fn set_mac(&mut self, ifindex: u32, mac: [u8; 6]) -> Result<(), XdpError> {
         let port = Port { mac, ..self.get(ifindex)? };
-        self.set(ifindex, port)
-    }
-
-    /// Whether the kernel forwards what comes in by the interface.
-    pub fn set_forwards(&mut self, ifindex: u32, forwards: bool) -> Result<(), XdpError> {
-        let mut port = self.get(ifindex)?;
-        port.flags = if forwards { port.flags | Port::FORWARDS } else { port.flags & !Port::FORWARDS };
         self.set(ifindex, port)
     }
 

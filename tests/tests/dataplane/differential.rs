@@ -1,0 +1,218 @@
+//! The same packets through our data plane and through the kernel alone: the same frames come out of the same interfaces.
+//!
+//! Both routers are alike to the last MAC. What they send of their own accord (ARP, ICMP errors) is left aside: it is the
+//! kernel's in both.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
+
+use nva_common::{Reason, Verdict};
+
+use crate::machine::{MACS, Machine};
+use crate::support::netns::BpfFs;
+use crate::support::packet::Packet;
+
+const PACKETS: usize = 6_000;
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Frames by interface and content, and how often each came.
+type Seen = BTreeMap<(usize, Vec<u8>), usize>;
+
+#[test]
+fn the_fast_path_sends_what_the_kernel_sends() {
+    let mut random = fastrand::Rng::with_seed(20_260);
+    let (ours, kernel) = (Machine::new(), Machine::new());
+    for machine in [&ours, &kernel] {
+        // Packets between this and the ingress MTU are fragmented.
+        machine.router.ip("link set dev out2 mtu 1400");
+    }
+    let destinations = install_routes(&mut random, &[&ours, &kernel]);
+    let packets: Vec<Packet> = (0..PACKETS).map(|_| any_packet(&mut random, &destinations)).collect();
+    let bpffs = BpfFs::new();
+    ours.router.run(|| {
+        let (dataplane, _) = Machine::dataplane(bpffs.path());
+        let (mut from_ours, mut from_kernel) = (Seen::new(), Seen::new());
+        for (number, burst) in packets.chunks(64).enumerate() {
+            let marks = marks(number as u16);
+            for packet in burst.iter().chain(marks.iter().map(|(packet, _)| packet)) {
+                let frame = packet.frame();
+                ours.wires[0].send(&frame);
+                kernel.wires[0].send(&frame);
+            }
+            collect_until_equal((&ours, &mut from_ours), (&kernel, &mut from_kernel), &marks);
+        }
+        let stats = dataplane.stats().expect("counters");
+        let count = |verdict: Verdict| -> u64 {
+            let of_verdict = stats.reasons.iter().filter(|reason| reason.reason.verdict() == verdict);
+            of_verdict.map(|reason| reason.counters.packets).sum()
+        };
+        let all = count(Verdict::Forward) + count(Verdict::Pass) + count(Verdict::Drop);
+        assert!(all >= PACKETS as u64, "the program saw {all} packets");
+        assert!(
+            count(Verdict::Forward) > PACKETS as u64 / 3,
+            "too few were forwarded for this to mean anything: {stats:?}"
+        );
+        assert!(from_kernel.len() > PACKETS / 3, "the kernel sent {} different frames only", from_kernel.len());
+        let unmet = [
+            Reason::Hairpin,
+            Reason::Redirect,
+            Reason::Options,
+            Reason::TtlExpired,
+            Reason::TooBig,
+            Reason::Local,
+            Reason::Loopback,
+            Reason::GroupAddress,
+            Reason::Refused,
+            Reason::Unresolved,
+            Reason::BadChecksum,
+            Reason::MartianSource,
+            Reason::Blackhole,
+            Reason::NotOurMac,
+            Reason::BadLength,
+            Reason::BadVersion,
+        ];
+        let unmet: Vec<&Reason> = unmet
+            .iter()
+            .filter(|reason| stats.reasons.iter().any(|found| found.reason == **reason && found.counters.packets == 0))
+            .collect();
+        assert!(unmet.is_empty(), "no packet met {unmet:?}");
+    });
+}
+
+/// The same routes of every length and kind for all; returns destinations in and around them.
+fn install_routes(random: &mut fastrand::Rng, machines: &[&Machine]) -> Vec<u32> {
+    let mut lines = vec!["route add default via 10.3.0.2".to_owned()];
+    let mut destinations: Vec<u32> = Vec::new();
+    for _ in 0..300 {
+        let length = random.u32(10..=32);
+        let network = (0x2000_0000 | random.u32(..) & 0x0fff_ffff) & u32::MAX << (32 - length);
+        let prefix = format!("{}/{length}", Ipv4Addr::from(network));
+        let net = random.u32(1..=3);
+        lines.push(match random.u32(0..20) {
+            0 => format!("route replace blackhole {prefix}"),
+            1 => format!("route replace unreachable {prefix}"),
+            2 => format!("route replace prohibit {prefix}"),
+            3 => format!("route replace local {prefix} dev lo"),
+            4 => format!("route replace {prefix} dev out{}", random.u32(1..=2)),
+            // Nobody answers for .20.
+            5 => format!("route replace {prefix} via 10.{net}.0.20"),
+            6 => format!("route replace {prefix} via 10.{net}.0.3 metric 5"),
+            _ => format!("route replace {prefix} via 10.{net}.0.{}", random.u32(2..10)),
+        });
+        let last = network | u32::MAX.checked_shr(length).unwrap_or(0);
+        destinations.extend([network, last, network.wrapping_sub(1), last.wrapping_add(1), random.u32(network..=last)]);
+    }
+    for machine in machines {
+        machine.router.ip_batch(&lines);
+    }
+    destinations.extend([1, 2, 3].map(|net| 0x0a00_0001 | net << 16));
+    destinations.extend([1, 2, 3].map(|net| 0x0a00_0005 | net << 16));
+    destinations.extend([1, 2, 3].map(|net| 0x0a00_00ff | net << 16));
+    destinations.extend([0, 0x7f00_0001, 0xe000_0005, 0xffff_ffff, 0x0a02_0015, 0xf000_0001]);
+    destinations
+}
+
+/// Mostly good packets, and now and then something wrong or rare.
+// GAP(RFC 1812 §5.3.8): none comes from the router's own or a broadcast address, which only the kernel drops.
+fn any_packet(random: &mut fastrand::Rng, destinations: &[u32]) -> Packet {
+    let destination = destinations[random.usize(..destinations.len())];
+    let source = 0x0b00_0000 | random.u32(..) & 0x00ff_ffff;
+    let mut packet = Packet::udp(MACS[0], source.into(), destination.into());
+    packet.id = random.u16(..);
+    packet.ttl = random.u8(2..);
+    packet.dscp = random.u8(..);
+    packet.payload.extend((0..random.usize(..40)).map(|octet| octet as u8));
+    match random.u32(0..40) {
+        0 => packet.ttl = random.u8(0..2),
+        1 => packet.checksum_error = random.u16(1..0xffff),
+        2 => packet.destination_mac = MACS[1],
+        3 => packet.destination_mac = [255; 6],
+        4 => packet.version_and_length = [0x46, 0x47, 0x44, 0x65, 0x4f][random.usize(..5)],
+        5 => packet.total_length = Some(random.u16(0..40)),
+        6 => packet.total_length = Some(random.u16(200..)),
+        7 => packet.source = [0x0000_0000, 0x7f00_0001, 0xe000_0001, 0xffff_ffff][random.usize(..4)].into(),
+        8 => packet.source = [0x0000_0001, 0xf000_0001, 0x0a01_0009][random.usize(..3)].into(),
+        9 => packet.fragment = [0x4000, 0x2000, 0x2003, 0x0003, 0x8000][random.usize(..5)],
+        10 | 11 => packet.payload.resize(random.usize(1370..1480), 0xaa),
+        12 => {
+            packet.payload.resize(1450, 0xbb);
+            packet.fragment = 0x4000;
+        }
+        13 => packet.padding = random.usize(..30),
+        14 => packet.ethertype = [0x86dd, 0x0806, 0x88cc][random.usize(..3)],
+        15 => packet.protocol = random.u8(..),
+        _ => {}
+    }
+    packet
+}
+
+/// Packets that must come out of every interface, by the fast path and by the slow one: with each, what came before it on
+/// its path has come.
+fn marks(number: u16) -> Vec<(Packet, (usize, Vec<u8>))> {
+    let mark = |net: usize, with_options: bool| {
+        let mut packet = Packet::udp(MACS[0], [11, 255, 255, 254].into(), [10, net as u8, 0, 7].into());
+        packet.id = number;
+        if with_options {
+            packet.version_and_length = 0x46;
+            packet.payload.splice(..0, [1; 4]);
+        }
+        let expected = packet.forwarded([2, 0, 0, 1, net as u8, 7], MACS[net - 1]).frame();
+        (packet, (net - 1, expected))
+    };
+    (1..=3).flat_map(|net| [mark(net, false), mark(net, true)]).collect()
+}
+
+/// Takes in frames until both sent the same, the marks included; if they do not in time, says what differs.
+fn collect_until_equal(
+    (ours, from_ours): (&Machine, &mut Seen),
+    (kernel, from_kernel): (&Machine, &mut Seen),
+    marks: &[(Packet, (usize, Vec<u8>))],
+) {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        collect(ours, from_ours);
+        collect(kernel, from_kernel);
+        let complete = marks.iter().all(|(_, mark)| from_ours.contains_key(mark) && from_kernel.contains_key(mark));
+        if complete && from_ours == from_kernel {
+            return;
+        }
+        if Instant::now() > end {
+            let only = |one: &Seen, other: &Seen| -> Vec<String> {
+                let lacking = one.iter().filter(|(frame, count)| other.get(*frame) != Some(*count));
+                lacking
+                    .take(5)
+                    .map(|((interface, frame), count)| format!("{count} × {interface}: {frame:02x?}"))
+                    .collect()
+            };
+            let (theirs, surplus) = (only(from_kernel, from_ours), only(from_ours, from_kernel));
+            panic!("the kernel sent {theirs:#?}\nand we sent {surplus:#?}");
+        }
+        kernel.wires[0].wait(Duration::from_millis(5));
+    }
+}
+
+/// Takes in the frames that are there, and returns how many there were.
+fn collect(machine: &Machine, seen: &mut Seen) -> usize {
+    let mut count = 0;
+    for (interface, wire) in machine.wires.iter().enumerate() {
+        while let Some(frame) = wire.receive() {
+            count += 1;
+            if let Some(packet) = forwarded_packet(&frame) {
+                *seen.entry((interface, packet)).or_default() += 1;
+            }
+        }
+    }
+    count
+}
+
+/// The frame without padding, if it holds an IPv4 packet that the router did not make itself.
+fn forwarded_packet(frame: &[u8]) -> Option<Vec<u8>> {
+    let source = frame.get(26..30)?;
+    // Its interfaces' addresses, and what its local routes make its own.
+    let is_own = (source[0] == 10 && source[3] == 1) || source[0] >> 4 == 2;
+    if frame[12..14] != [8, 0] || is_own {
+        return None;
+    }
+    let length = 14 + usize::from(u16::from_be_bytes([frame[16], frame[17]]));
+    Some(frame[..length.min(frame.len())].to_vec())
+}

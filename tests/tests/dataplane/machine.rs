@@ -1,0 +1,84 @@
+//! A router with three interfaces, and what is plugged into them.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+use nva::fib::mirror::Mirror;
+use nva::host::HostState;
+use nva::kernel::{Monitor, MonitorConfig};
+use nva::xdp::{Capacity, Dataplane, XdpOptions};
+
+use crate::support::netns::{NetNs, link};
+use crate::support::wire::Wire;
+
+/// The router's interfaces.
+pub const INTERFACES: [&str; 3] = ["in", "out1", "out2"];
+/// Their MACs.
+pub const MACS: [[u8; 6]; 3] = [[2, 0, 0, 0, 1, 1], [2, 0, 0, 0, 2, 1], [2, 0, 0, 0, 3, 1]];
+
+/// A router, and the wires at the other end of its interfaces. It is `.1` in `10.1.0.0/24`, `10.2.0.0/24` and `10.3.0.0/24`.
+/// On each of them `.2` to `.9` are resolved for good.
+pub struct Machine {
+    pub router: NetNs,
+    _peer: NetNs,
+    pub wires: [Wire; 3],
+}
+
+impl Machine {
+    /// Builds it.
+    pub fn new() -> Machine {
+        let (router, peer) = (NetNs::new(), NetNs::new());
+        for (index, interface) in INTERFACES.iter().enumerate() {
+            let net = index + 1;
+            let (own, other) = (format!("02:00:00:00:0{net}:01"), format!("02:00:00:00:0{net}:02"));
+            link((&router, interface, &own), (&peer, &format!("p{net}"), &other));
+            router.ip(&format!("address add 10.{net}.0.1/24 dev {interface}"));
+            for last in 2..10 {
+                router.ip(&format!(
+                    "neighbour add 10.{net}.0.{last} lladdr 02:00:00:01:0{net}:0{last} nud permanent dev {interface}"
+                ));
+            }
+        }
+        for (key, value) in [("ip_forward", 1), ("conf.all.rp_filter", 0)] {
+            router.set(key, value);
+        }
+        for interface in INTERFACES {
+            router.set(&format!("conf.{interface}.rp_filter"), 0);
+            router.set(&format!("conf.{interface}.send_redirects"), 0);
+        }
+        router.set("conf.all.send_redirects", 0);
+        let wires = [1, 2, 3].map(|net| Wire::open(&peer, &format!("p{net}")));
+        Machine { router, _peer: peer, wires }
+    }
+
+    /// Lets our data plane forward by the kernel's routes as they are now. To be called in the router's namespace.
+    pub fn dataplane(bpffs: &Path) -> (Dataplane, Mirror) {
+        let capacity = Capacity { blocks: 256, groups: 256, next_hops: 64 };
+        let options = XdpOptions { bpffs: bpffs.to_owned(), capacity, ..XdpOptions::default() };
+        let mut dataplane = Dataplane::open(&options).expect("open the data plane");
+        let mut ports = BTreeSet::new();
+        for interface in INTERFACES {
+            let index = nix::net::if_::if_nametoindex(interface).expect(interface);
+            dataplane.attach(index, interface).expect("attach");
+            ports.insert(index);
+        }
+        let mut mirror = Mirror::new(ports);
+        mirror.rebuild(&kernel_state());
+        assert_eq!(dataplane.replace(&mirror.everything()).expect("fill the tables").overflowed, 0);
+        (dataplane, mirror)
+    }
+}
+
+/// The network of this thread's namespace as the kernel tells it.
+pub fn kernel_state() -> HostState {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let event = runtime.block_on(async {
+        let mut monitor = Monitor::start(MonitorConfig::default()).expect("a netlink socket");
+        let first = tokio::time::timeout(Duration::from_secs(10), monitor.next()).await;
+        first.expect("an answer in time").expect("the state").expect("no error")
+    });
+    let mut host = HostState::default();
+    host.apply(event);
+    host
+}

@@ -1,0 +1,7 @@
+//! The data plane by itself, in namespaces of its own: by table, against the kernel's own forwarding, and over a restart.
+
+mod differential;
+mod machine;
+mod restart;
+mod support;
+mod verdicts;

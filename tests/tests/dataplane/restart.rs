@@ -1,0 +1,254 @@
+//! Attaching, letting go, and what a new process makes of what a former one left.
+
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nva::fib::mirror::{GroupState, Mirror};
+use nva::xdp::{Capacity, Dataplane, Mode, XdpError, XdpOptions};
+use nva_common::Reason;
+
+use crate::machine::{INTERFACES, MACS, Machine, kernel_state};
+use crate::support::netns::{BpfFs, NetNs};
+use crate::support::packet::Packet;
+use crate::support::wire::Wire;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A stream of numbered packets from one wire to another that runs until it is told to stop.
+struct Stream {
+    sent: AtomicU64,
+    received: AtomicU64,
+    stop: AtomicBool,
+}
+
+impl Stream {
+    fn new() -> Stream {
+        Stream { sent: AtomicU64::new(0), received: AtomicU64::new(0), stop: AtomicBool::new(false) }
+    }
+
+    fn send(&self, wire: &Wire, template: &Packet) {
+        while !self.stop.load(Ordering::Relaxed) {
+            let number = self.sent.fetch_add(1, Ordering::Relaxed);
+            wire.send(&Packet { id: number as u16, ..template.clone() }.frame());
+            // Bounded: the test is about loss, not about load.
+            while self.sent.load(Ordering::Relaxed) > self.received.load(Ordering::Relaxed) + 512 {
+                if self.stop.load(Ordering::Relaxed) {
+                    return;
+                }
+                thread::yield_now();
+            }
+        }
+    }
+
+    fn receive(&self, wire: &Wire, source: Ipv4Addr) {
+        let end = || {
+            self.stop.load(Ordering::Relaxed)
+                && self.received.load(Ordering::Relaxed) >= self.sent.load(Ordering::Relaxed)
+        };
+        let mut deadline = None;
+        while !end() {
+            if self.stop.load(Ordering::Relaxed)
+                && *deadline.get_or_insert_with(|| Instant::now() + PATIENCE) < Instant::now()
+            {
+                return;
+            }
+            match wire.receive() {
+                Some(frame) if frame.get(26..30) == Some(&source.octets()[..]) => {
+                    self.received.fetch_add(1, Ordering::Relaxed);
+                }
+                Some(_) => {}
+                None => wire.wait(Duration::from_millis(10)),
+            }
+        }
+    }
+
+    /// Waits until this many more packets have come through.
+    fn more(&self, packets: u64, what: &str) {
+        let (until, end) = (self.received.load(Ordering::Relaxed) + packets, Instant::now() + PATIENCE);
+        while self.received.load(Ordering::Relaxed) < until {
+            assert!(Instant::now() < end, "no packets {what}");
+            thread::yield_now();
+        }
+    }
+}
+
+fn count(dataplane: &Dataplane, reason: Reason) -> u64 {
+    let stats = dataplane.stats().expect("counters");
+    stats.reasons.iter().find(|found| found.reason == reason).expect("every reason").counters.packets
+}
+
+fn options(bpffs: &Path) -> XdpOptions {
+    XdpOptions {
+        bpffs: bpffs.to_owned(),
+        capacity: Capacity { blocks: 16, groups: 64, next_hops: 64 },
+        ..XdpOptions::default()
+    }
+}
+
+#[test]
+fn a_restart_loses_no_packet() {
+    let machine = Machine::new();
+    let bpffs = BpfFs::new();
+    machine.router.ip("route add 192.0.2.0/24 via 10.2.0.2");
+    machine.router.ip("route add 192.0.2.7/32 via 10.2.0.3");
+    let template = Packet::udp(MACS[0], [11, 0, 0, 1].into(), [192, 0, 2, 7].into());
+    let stream = Stream::new();
+    thread::scope(|scope| {
+        // Stops the stream however this ends.
+        struct Stop<'a>(&'a AtomicBool);
+        impl Drop for Stop<'_> {
+            fn drop(&mut self) {
+                self.0.store(true, Ordering::Relaxed);
+            }
+        }
+        let stop = Stop(&stream.stop);
+        let (first, mirror) = machine.router.run(|| Machine::dataplane(bpffs.path()));
+        scope.spawn(|| stream.send(&machine.wires[0], &template));
+        scope.spawn(|| stream.receive(&machine.wires[1], template.source));
+        stream.more(500, "with the first process");
+        // What happens to a killed process, as far as the kernel can tell: its descriptors and mappings go.
+        drop((first, mirror));
+        stream.more(500, "without a process");
+        machine.router.ip("neighbour change 10.2.0.3 lladdr 02:00:00:0a:0a:0a nud permanent dev out1");
+        machine.router.run(|| {
+            let mut second = Dataplane::open(&options(bpffs.path())).expect("open again");
+            assert!(second.is_adopted());
+            stream.more(500, "before the second process knows anything");
+            for interface in INTERFACES {
+                let index = nix::net::if_::if_nametoindex(interface).expect(interface);
+                let attached = second.attach(index, interface).expect("attach again");
+                assert!(attached.adopted && attached.mode == Mode::Native);
+            }
+            let mut mirror = Mirror::new(second.attached().map(|(_, index)| index).collect());
+            mirror.rebuild(&kernel_state());
+            second.replace(&mirror.everything()).expect("fill again");
+            stream.more(500, "with the second process");
+            let hops = second.lookup([192, 0, 2, 7].into()).expect("a lookup").hops;
+            assert_eq!(
+                hops[0].next_hop.map(|hop| hop.destination_mac),
+                Some([2, 0, 0, 10, 10, 10]),
+                "learnt after all"
+            );
+            drop(stop);
+            let end = Instant::now() + PATIENCE;
+            while stream.received.load(Ordering::Relaxed) < stream.sent.load(Ordering::Relaxed) {
+                assert!(
+                    Instant::now() < end,
+                    "{stream_lost} packets lost",
+                    stream_lost = stream.sent.load(Ordering::Relaxed) - stream.received.load(Ordering::Relaxed)
+                );
+                thread::yield_now();
+            }
+            // The kernel has the same route: so it has to be shown that it did not need it.
+            assert_eq!(count(&second, Reason::Redirect), stream.sent.load(Ordering::Relaxed), "all went the fast path");
+        });
+    });
+    let interfaces = Dataplane::remove(bpffs.path()).expect("remove");
+    assert_eq!(interfaces, INTERFACES);
+}
+
+#[test]
+fn what_is_the_same_keeps_its_slots_and_counters() {
+    let machine = Machine::new();
+    let bpffs = BpfFs::new();
+    machine.router.ip("route add 192.0.2.0/24 via 10.2.0.2");
+    machine.router.run(|| {
+        let (first, _) = Machine::dataplane(bpffs.path());
+        let usage = first.usage();
+        let local = GroupState::Local("10.1.0.1/32".parse().expect("a prefix"));
+        machine.wires[0].send(&Packet::udp(MACS[0], [11, 0, 0, 1].into(), [10, 1, 0, 1].into()).frame());
+        let counted = |dataplane: &Dataplane| {
+            let groups = dataplane.stats().expect("counters").groups;
+            groups.into_iter().find(|group| group.state == local).expect("the local group")
+        };
+        let end = Instant::now() + PATIENCE;
+        while counted(&first).counters.packets == 0 {
+            assert!(Instant::now() < end, "the packet was not counted");
+            thread::yield_now();
+        }
+        let before = counted(&first);
+        drop(first);
+        let (mut second, mirror) = Machine::dataplane(bpffs.path());
+        assert_eq!((counted(&second).slot, counted(&second).counters), (before.slot, before.counters));
+        assert_eq!(second.usage(), usage, "nothing was allocated anew");
+        second.replace(&mirror.everything()).expect("an audit");
+        assert_eq!(second.usage(), usage, "nor by doing it again");
+    });
+}
+
+#[test]
+fn generic_mode_is_a_warning_and_a_foreign_program_an_error() {
+    let router = NetNs::new();
+    router.ip("link add name taken type veth peer name other");
+    let (bpffs, foreign) = (BpfFs::new(), BpfFs::new());
+    let (loopback, taken) = (router.index("lo"), router.index("taken"));
+    router.run(|| {
+        let mut dataplane = Dataplane::open(&options(bpffs.path())).expect("open");
+        let attached = dataplane.attach(loopback, "lo").expect("attach");
+        assert_eq!(attached.mode, Mode::Generic);
+        assert!(attached.warnings.iter().any(|warning| warning.contains("generic")), "{attached:?}");
+        let mut other = Dataplane::open(&options(foreign.path())).expect("open another");
+        other.attach(taken, "taken").expect("attach");
+        assert!(matches!(dataplane.attach(taken, "taken"), Err(XdpError::Busy { .. })));
+        other.detach("taken").expect("detach");
+        assert!(!other.is_attached("taken"));
+        assert_eq!(dataplane.attach(taken, "taken").expect("attach").mode, Mode::Native);
+        assert!(matches!(dataplane.attach(1 << 16, "far"), Err(XdpError::InterfaceIndex { .. })));
+        drop(dataplane);
+        let mut again = Dataplane::open(&options(bpffs.path())).expect("open again");
+        assert_eq!(again.attach(loopback, "lo").expect("attach").mode, Mode::Generic, "remembered");
+    });
+}
+
+#[test]
+fn a_device_that_came_back_is_attached_to_anew() {
+    let router = NetNs::new();
+    let bpffs = BpfFs::new();
+    let make = || router.ip("link add name v0 type veth peer name v1");
+    make();
+    router.run(|| {
+        let mut first = Dataplane::open(&options(bpffs.path())).expect("open");
+        first.attach(router.index("v0"), "v0").expect("attach");
+        router.ip("link del dev v0");
+        make();
+        assert!(!first.is_attached("v0"));
+        assert_eq!(first.audit().expect("audit"), ["v0"]);
+        assert!(!first.attach(router.index("v0"), "v0").expect("attach").adopted);
+        assert!(first.is_attached("v0"));
+        drop(first);
+        router.ip("link del dev v0");
+        make();
+        let mut second = Dataplane::open(&options(bpffs.path())).expect("open again");
+        assert!(!second.attach(router.index("v0"), "v0").expect("attach").adopted, "the old link was dead");
+        assert!(second.is_attached("v0"));
+    });
+}
+
+#[test]
+fn maps_of_another_layout_are_refused() {
+    let router = NetNs::new();
+    let bpffs = BpfFs::new();
+    router.run(|| {
+        drop(Dataplane::open(&options(bpffs.path())).expect("open"));
+        let version = bpffs.path().join(format!("v{}", nva_common::LAYOUT_VERSION));
+        std::fs::remove_file(version.join(nva_common::GROUPS)).expect("unpin");
+        std::fs::rename(version.join(nva_common::CONFIG), version.join(nva_common::GROUPS)).expect("another map there");
+        let error = Dataplane::open(&options(bpffs.path())).err().expect("refused");
+        assert!(matches!(error, XdpError::Layout { .. }), "{error}");
+        assert!(error.to_string().contains("nva xdp detach"), "{error}");
+    });
+}
+
+#[test]
+fn sizes_of_a_former_process_are_kept() {
+    let router = NetNs::new();
+    let bpffs = BpfFs::new();
+    router.run(|| {
+        drop(Dataplane::open(&options(bpffs.path())).expect("open"));
+        let larger = XdpOptions { capacity: Capacity::default(), ..options(bpffs.path()) };
+        assert_eq!(Dataplane::open(&larger).expect("open again").usage().blocks, (0, 16));
+    });
+}

@@ -1,0 +1,6 @@
+//! What the data plane's tests need: network namespaces, packets, raw sockets, and runs of a program on one packet.
+
+pub mod bpf;
+pub mod netns;
+pub mod packet;
+pub mod wire;
