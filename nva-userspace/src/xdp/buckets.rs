@@ -55,7 +55,7 @@ fn order(hop: &Hop) -> (usize, usize) {
     }
     mix(&hop.link.to_be_bytes());
     let hash = (hash ^ hash >> 32).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    ((hash >> 40) as usize % BUCKETS, (hash >> 20) as usize % BUCKETS | 1)
+    ((hash >> 40) as usize % BUCKETS, ((hash >> 20) as usize % BUCKETS) | 1)
 }
 
 #[cfg(test)]

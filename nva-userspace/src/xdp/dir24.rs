@@ -154,7 +154,7 @@ impl<T: Memory, B: Memory> Dir24<T, B> {
     }
 
     /// How many prefixes there are.
-    pub fn len(&self) -> usize {
+    pub fn prefixes(&self) -> usize {
         self.short.iter().map(HashMap::len).sum::<usize>() + self.long.len()
     }
 

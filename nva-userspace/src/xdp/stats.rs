@@ -91,7 +91,7 @@ impl Dataplane {
     pub fn usage(&self) -> TableUsage {
         let (overflowed_groups, overflowed_next_hops) = self.groups.overflowed();
         TableUsage {
-            routes: self.table.len() + usize::from(self.groups.default_group().is_some()),
+            routes: self.table.prefixes() + usize::from(self.groups.default_group().is_some()),
             blocks: self.table.block_usage(),
             groups: self.groups.usage(),
             next_hops: self.next_hops.usage(),
