@@ -8,11 +8,12 @@ use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 
 use crate::daemon::{Daemon, Kind, Router, Setup};
-use crate::fabric::Fabric;
+use crate::fabric::{EffectiveRoute, Fabric, effective_routes};
 use crate::instance::Instance;
 use crate::netns::Namespace;
 use crate::resources::{Inventory, Resources};
-use crate::topology::{Behind, Machine, Topology};
+use crate::route_server::{Report, RouteServer, Specification};
+use crate::topology::{Behind, Machine, RouteServerInstance, Topology};
 
 /// The name of the second interface of a VM that has a network behind it.
 const SECOND_INTERFACE: &str = "eth1";
@@ -30,6 +31,8 @@ pub struct State {
     pub namespaces: Vec<(String, Namespace)>,
     /// Daemons, in the order in which they were started.
     pub daemons: Vec<Daemon>,
+    /// The route server, if there is one.
+    pub route_server: Option<RouteServer>,
     /// What to remove in the end.
     pub inventory: Inventory,
 }
@@ -50,6 +53,16 @@ impl State {
         found
             .map(|(_, namespace)| namespace)
             .with_context(|| format!("no machine is named {machine}; there are {}", names()))
+    }
+
+    /// What the route server knows now.
+    pub fn report(&self) -> anyhow::Result<Report> {
+        self.route_server.as_ref().context("there is no route server in this lab")?.report()
+    }
+
+    /// The effective routes of a VM's NIC.
+    pub fn effective_routes(&self, machine: &str) -> anyhow::Result<Vec<EffectiveRoute>> {
+        effective_routes(&self.fabric, machine)
     }
 
     /// The daemon of a machine.
@@ -78,7 +91,8 @@ impl Lab {
         resources.directory(&directory)?;
         let fabric = Fabric::create(&resources, &instance, topology.vnet)?;
         let inventory = Inventory::default();
-        let state = State { instance, topology, fabric, namespaces: Vec::new(), daemons: Vec::new(), inventory };
+        let (namespaces, daemons, route_server) = (Vec::new(), Vec::new(), None);
+        let state = State { instance, topology, fabric, namespaces, daemons, route_server, inventory };
         let mut lab = Lab { state, resources };
         let servers: Vec<_> =
             lab.state.topology.route_server.iter().map(|server| (server.name.clone(), server.address)).collect();
@@ -94,12 +108,31 @@ impl Lab {
     /// Brings up everything, and starts every daemon without waiting for it.
     pub fn up(instance: Instance, topology: Topology) -> anyhow::Result<Lab> {
         let mut lab = Lab::build(instance, topology)?;
+        if !lab.state.topology.route_server.is_empty() {
+            lab.start_route_server()?;
+        }
         for machine in lab.state.topology.machines.clone() {
             if let Some((kind, router)) = &machine.runs {
                 lab.start(&machine.name, *kind, router.clone())?;
             }
         }
         Ok(lab)
+    }
+
+    /// Starts the topology's route server; does not wait for it.
+    pub fn start_route_server(&mut self) -> anyhow::Result<()> {
+        let topology = &self.state.topology;
+        let instances = topology.route_server.iter();
+        let with_namespace = |server: &RouteServerInstance| Ok((server.clone(), self.namespace(&server.name)?.clone()));
+        let directory = self.machine_directory("route-server");
+        let specification = Specification {
+            instances: instances.map(with_namespace).collect::<anyhow::Result<_>>()?,
+            peerings: topology.peerings.clone(),
+            fabric: self.state.fabric.clone(),
+            socket: directory.join("socket"),
+        };
+        self.state.route_server = Some(RouteServer::start(&specification, &directory, &self.resources)?);
+        Ok(())
     }
 
     /// Starts a daemon on a machine; does not wait for it.

@@ -44,6 +44,11 @@ impl Program for Bird {
     fn routes(&self, setup: &Setup) -> anyhow::Result<Vec<Route>> {
         parse_routes(&self.birdc(setup, "show route all")?, &setup.router)
     }
+
+    fn session_command(&self, setup: &Setup) -> anyhow::Result<Vec<String>> {
+        let tool = self.tool("birdc")?.display().to_string();
+        Ok(vec![tool, "-s".to_owned(), setup.text_path("bird.ctl"), "show protocols".to_owned()])
+    }
 }
 
 impl Bird {

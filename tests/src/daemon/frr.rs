@@ -91,6 +91,11 @@ impl Program for Frr {
         }
         Ok(routes)
     }
+
+    fn session_command(&self, setup: &Setup) -> anyhow::Result<Vec<String>> {
+        let sockets = setup.directory.display().to_string();
+        Ok(["vtysh", "--vty_socket", &sockets, "-d", "bgpd", "-c", "show bgp summary"].map(str::to_owned).into())
+    }
 }
 
 #[derive(Deserialize)]

@@ -71,6 +71,10 @@ impl Program for Gobgp {
         }
         Ok(routes)
     }
+
+    fn session_command(&self, _setup: &Setup) -> anyhow::Result<Vec<String>> {
+        Ok(["gobgp", "neighbor"].map(str::to_owned).into())
+    }
 }
 
 #[derive(Deserialize)]

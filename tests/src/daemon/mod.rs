@@ -145,6 +145,8 @@ trait Program {
     fn sessions(&self, setup: &Setup) -> anyhow::Result<Vec<Session>>;
     /// The routes that it has from its peers, in use or not.
     fn routes(&self, setup: &Setup) -> anyhow::Result<Vec<Route>>;
+    /// The command with which an operator asks it for its sessions.
+    fn session_command(&self, setup: &Setup) -> anyhow::Result<Vec<String>>;
 }
 
 /// A daemon on its machine.
@@ -208,6 +210,21 @@ impl Daemon {
         let mut routes = self.kind.program().routes(&self.setup)?;
         routes.sort();
         Ok(routes)
+    }
+
+    /// What its own command line tool prints of its sessions, with the command before it.
+    pub fn show_sessions(&self) -> anyhow::Result<String> {
+        let words = self.kind.program().session_command(&self.setup)?;
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let output = self.setup.namespace.run(&words)?;
+        let (name, arguments) = words.split_first().context("no command")?;
+        let name = name.rsplit('/').next().unwrap_or(name);
+        Ok(format!("{}$ {name} {}\n{output}", self.setup.machine, arguments.join(" ")))
+    }
+
+    /// `nva show WHAT`, as it prints it.
+    pub fn show(&self, what: &[&str]) -> anyhow::Result<String> {
+        nva::show_text(&self.setup, what)
     }
 
     /// Waits until each of its sessions is up.

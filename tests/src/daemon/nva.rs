@@ -54,14 +54,29 @@ impl Program for Nva {
         let learned = routes.rows.into_iter().filter(|row| row.source != "local");
         learned.filter(|row| !row.prefix.contains(':')).map(|row| row.route()).collect()
     }
+
+    fn session_command(&self, setup: &Setup) -> anyhow::Result<Vec<String>> {
+        command_line(setup, &["show", "peers"])
+    }
+}
+
+/// `nva show WHAT`, as it prints it.
+pub(super) fn show_text(setup: &Setup, what: &[&str]) -> anyhow::Result<String> {
+    let words = [&["show"], what].concat();
+    let words = command_line(setup, &words)?;
+    setup.namespace.run(&words.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 /// `nva show WHAT --json`, read into `T`.
-pub(super) fn show<T: for<'de> Deserialize<'de>>(setup: &Setup, what: &[&str]) -> anyhow::Result<T> {
-    let (binary, socket) = (nva_binary()?.display().to_string(), setup.text_path("nva.sock"));
-    let words = [&[binary.as_str(), "--socket", &socket, "show"], what, &["--json"]].concat();
-    let text = setup.namespace.run(&words)?;
+fn show<T: for<'de> Deserialize<'de>>(setup: &Setup, what: &[&str]) -> anyhow::Result<T> {
+    let text = show_text(setup, &[what, &["--json"]].concat())?;
     serde_json::from_str(&text).with_context(|| format!("`nva show {}` printed {text}", what.join(" ")))
+}
+
+fn command_line(setup: &Setup, words: &[&str]) -> anyhow::Result<Vec<String>> {
+    let (binary, socket) = (nva_binary()?.display().to_string(), setup.text_path("nva.sock"));
+    let words = words.iter().map(|word| (*word).to_owned());
+    Ok([binary, "--socket".to_owned(), socket].into_iter().chain(words).collect())
 }
 
 #[derive(Deserialize)]

@@ -49,6 +49,11 @@ impl Program for Openbgpd {
         });
         Ok(learned.collect())
     }
+
+    fn session_command(&self, setup: &Setup) -> anyhow::Result<Vec<String>> {
+        let socket = setup.text_path("bgpd.sock");
+        Ok(["bgpctl", "-s", &socket, "show", "summary"].map(str::to_owned).into())
+    }
 }
 
 #[derive(Deserialize)]
