@@ -151,7 +151,7 @@ fn learned_from(
     peer: nva::route::PeerId,
     address: Ipv4Addr,
 ) -> Vec<LearnedRoute> {
-    let accepted = state.speaker.rib().routes_of(peer).filter_map(|received| received.accepted);
+    let accepted = state.speaker.rib().routes_of(peer).filter_map(|received| received.import.ok());
     let learned = accepted.filter_map(|route| {
         let NextHop::Via(next_hop) = route.next_hop else { return None };
         Some(LearnedRoute {
