@@ -46,7 +46,7 @@ impl Counters {
     }
 
     fn forwarded(&self) -> u64 {
-        let left = self.counters.iter().filter(|counter| matches!(counter.verdict.as_str(), "tx" | "redirect"));
+        let left = self.counters.iter().filter(|counter| counter.verdict == "forward");
         left.map(|counter| counter.packets).sum()
     }
 }
