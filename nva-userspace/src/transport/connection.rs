@@ -1,30 +1,27 @@
-//! One connection: a task that reads and frames, a task that writes.
+//! One connection: its handle, and the two tasks behind it.
 
 use std::io;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio::sync::mpsc::error::SendError;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::{JoinHandle, JoinSet};
 
-use super::{Endpoints, TransportEvent};
+use super::{Endpoints, TransportEvent, reader, socket, writer};
 use crate::fsm::ConnectionId;
-use crate::packet;
+use crate::packet::DecodeError;
 use crate::route::PeerId;
 
 /// Events of all connections together that wait to be handled before reading stops.
 pub const READ_AHEAD: usize = 256;
 
 /// Buffers of updates that wait for the socket.
-const WRITE_AHEAD: usize = 4;
+pub(super) const WRITE_AHEAD: usize = 4;
 
-/// How much is read at once, in octets.
-const READ_CHUNK: usize = 64 * 1024;
-
-/// How long the last words (a NOTIFICATION) may take before the connection is cut.
-const LINGER: Duration = Duration::from_secs(5);
+/// How long a closed connection may take over its last words (a NOTIFICATION), until the peer has closed, too.
+const LINGER: Duration = Duration::from_secs(3);
 
 /// The handle of a connection; dropping it cuts the connection at once.
 #[derive(Debug)]
@@ -32,14 +29,19 @@ pub struct Connection {
     /// The two ends.
     pub endpoints: Endpoints,
     peer: PeerId,
-    urgent: Option<mpsc::UnboundedSender<Vec<u8>>>,
-    updates: Option<mpsc::Sender<Vec<u8>>>,
-    reader: JoinHandle<()>,
-    writer: JoinHandle<()>,
+    urgent: mpsc::UnboundedSender<Vec<u8>>,
+    updates: mpsc::Sender<Vec<u8>>,
+    /// Never sent on: the reader sees it go when the connection is closed.
+    open: oneshot::Sender<()>,
+    /// The reader and the writer, which end with this.
+    tasks: JoinSet<()>,
 }
 
 impl Connection {
     /// Takes over a connected socket, and tells about it on `events`.
+    ///
+    /// Unless the handle is dropped or closed before, [`TransportEvent::Closed`] is told exactly once, after everything
+    /// that the peer had sent.
     pub fn start(
         id: ConnectionId,
         peer: PeerId,
@@ -48,14 +50,16 @@ impl Connection {
         multihop: Option<u8>,
         events: mpsc::Sender<TransportEvent>,
     ) -> io::Result<Connection> {
-        super::socket::prepare(&stream, endpoints.remote_address(), multihop)?;
+        socket::prepare(&(&stream).into(), endpoints.remote_address(), multihop)?;
         let (read, write) = stream.into_split();
         let (urgent, urgent_queue) = mpsc::unbounded_channel();
         let (updates, update_queue) = mpsc::channel(WRITE_AHEAD);
-        let about = About { peer, id, events };
-        let reader = tokio::spawn(read_messages(read, about.clone()));
-        let writer = tokio::spawn(write_messages(write, urgent_queue, update_queue, about));
-        Ok(Connection { endpoints, peer, urgent: Some(urgent), updates: Some(updates), reader, writer })
+        let (open, closing) = oneshot::channel();
+        let about = About { peer, id, events, write_error: Arc::new(OnceLock::new()) };
+        let mut tasks = JoinSet::new();
+        tasks.spawn(reader::run(read, closing, about.clone()));
+        tasks.spawn(writer::run(write, urgent_queue, update_queue, about));
+        Ok(Connection { endpoints, peer, urgent, updates, open, tasks })
     }
 
     /// Whose connection it is.
@@ -66,120 +70,55 @@ impl Connection {
     /// Sends whole messages ahead of all updates that wait. There are few of these (a session's own messages), so
     /// their queue has no bound.
     pub fn send(&self, octets: Vec<u8>) {
-        if let Some(urgent) = &self.urgent {
-            // A writer that is gone has told so by TransportEvent::Closed.
-            let _ = urgent.send(octets);
-        }
+        // Where the writer is gone TransportEvent::Closed is on its way.
+        let _ = self.urgent.send(octets);
     }
 
-    /// Room for one buffer of updates; `None` while the peer does not read: `TransportEvent::Writable` tells when.
+    /// Room for one buffer of updates; `None` while the peer does not read: [`TransportEvent::Writable`] tells when.
     pub fn reserve(&self) -> Option<mpsc::Permit<'_, Vec<u8>>> {
-        self.updates.as_ref()?.try_reserve().ok()
+        self.updates.try_reserve().ok()
     }
 
-    /// Ends the connection once what was sent is out, and says no more about it. The task ends when that is done.
-    pub fn close(mut self) -> JoinHandle<()> {
-        self.reader.abort();
-        self.urgent = None;
-        self.updates = None;
-        let writer = std::mem::replace(&mut self.writer, tokio::spawn(async {}));
+    /// Ends the connection once what was sent is out and the peer has closed, too, and says no more about it than was
+    /// on its way already. The task ends when that is done, or took too long.
+    pub fn close(self) -> JoinHandle<()> {
+        self.close_within(LINGER)
+    }
+
+    pub(super) fn close_within(self, linger: Duration) -> JoinHandle<()> {
+        let Connection { urgent, updates, open, mut tasks, .. } = self;
+        drop((urgent, updates, open));
         tokio::spawn(async move {
-            let abort = writer.abort_handle();
-            if tokio::time::timeout(LINGER, writer).await.is_err() {
-                abort.abort();
-            }
+            let ended = async { while tasks.join_next().await.is_some() {} };
+            // The tasks that are left end with their set.
+            let _ = tokio::time::timeout(linger, ended).await;
         })
     }
 }
 
-impl Drop for Connection {
-    fn drop(&mut self) {
-        self.reader.abort();
-        self.writer.abort();
-    }
-}
-
-/// Who is spoken of, and to whom.
+/// Of whom the two tasks speak, and to whom.
 #[derive(Clone)]
-struct About {
-    peer: PeerId,
-    id: ConnectionId,
-    events: mpsc::Sender<TransportEvent>,
+pub(super) struct About {
+    pub(super) peer: PeerId,
+    pub(super) id: ConnectionId,
+    pub(super) events: mpsc::Sender<TransportEvent>,
+    /// Why nothing can be written any more.
+    pub(super) write_error: Arc<OnceLock<String>>,
 }
 
 impl About {
-    /// A receiver that is gone means that the daemon is ending.
-    async fn tell(&self, event: TransportEvent) {
-        let _ = self.events.send(event).await;
+    /// Fails if nobody wants to know any more.
+    pub(super) async fn received(&self, frame: Result<Vec<u8>, DecodeError>) -> Result<(), SendError<TransportEvent>> {
+        self.events.send(TransportEvent::Received { peer: self.peer, connection: self.id, frame }).await
     }
 
-    async fn closed(&self, reason: String) {
-        self.tell(TransportEvent::Closed { peer: self.peer, connection: self.id, reason }).await;
+    pub(super) fn writable(&self) -> TransportEvent {
+        TransportEvent::Writable { peer: self.peer, connection: self.id }
     }
-}
 
-async fn read_messages(mut socket: OwnedReadHalf, about: About) {
-    let mut octets = Vec::with_capacity(READ_CHUNK);
-    loop {
-        match socket.read_buf(&mut octets).await {
-            Ok(0) if octets.is_empty() => return about.closed("closed by the peer".to_owned()).await,
-            Ok(0) => return about.closed("closed by the peer in the middle of a message".to_owned()).await,
-            Ok(_) => {}
-            Err(error) => return about.closed(error.to_string()).await,
-        }
-        if !pass_on_messages(&mut octets, &about).await {
-            return;
-        }
-        octets.reserve(READ_CHUNK.saturating_sub(octets.len()));
+    pub(super) async fn closed(&self, reason: String) {
+        let reason = self.write_error.get().cloned().unwrap_or(reason);
+        // A receiver that is gone means that the daemon is ending.
+        let _ = self.events.send(TransportEvent::Closed { peer: self.peer, connection: self.id, reason }).await;
     }
-}
-
-/// Passes on the whole messages at the front; false if no further one can be found.
-async fn pass_on_messages(octets: &mut Vec<u8>, about: &About) -> bool {
-    let mut start = 0;
-    let go_on = loop {
-        let rest = octets.get(start..).unwrap_or_default();
-        let frame = match packet::frame_length(rest, packet::MAX_MESSAGE) {
-            Ok(Some(length)) => match rest.get(..length) {
-                Some(message) => Ok(message.to_vec()),
-                None => break true,
-            },
-            Ok(None) => break true,
-            Err(error) => Err(error),
-        };
-        let broken = frame.is_err();
-        start += frame.as_ref().map_or(0, Vec::len);
-        about.tell(TransportEvent::Received { peer: about.peer, connection: about.id, frame }).await;
-        if broken {
-            break false;
-        }
-    };
-    octets.drain(..start);
-    go_on
-}
-
-/// Writes until both queues are closed and empty.
-async fn write_messages(
-    mut socket: OwnedWriteHalf,
-    mut urgent: mpsc::UnboundedReceiver<Vec<u8>>,
-    mut updates: mpsc::Receiver<Vec<u8>>,
-    about: About,
-) {
-    loop {
-        let (octets, was_updates) = tokio::select! {
-            biased;
-            Some(octets) = urgent.recv() => (octets, false),
-            Some(octets) = updates.recv() => (octets, true),
-            else => break,
-        };
-        if let Err(error) = socket.write_all(&octets).await {
-            return about.closed(error.to_string()).await;
-        }
-        // After its close nobody waits for room any more.
-        if was_updates && !updates.is_closed() {
-            about.tell(TransportEvent::Writable { peer: about.peer, connection: about.id }).await;
-        }
-    }
-    // The other side has gone away already if this fails.
-    let _ = socket.shutdown().await;
 }

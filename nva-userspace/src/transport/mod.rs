@@ -5,7 +5,11 @@
 //! peer that floods us is slowed down by TCP and a peer that does not read costs a few buffers.
 
 mod connection;
+mod reader;
 mod socket;
+#[cfg(test)]
+mod tests;
+mod writer;
 
 pub use connection::{Connection, READ_AHEAD};
 pub use socket::{ConnectOptions, Listener, connect};
@@ -19,7 +23,7 @@ use crate::route::PeerId;
 /// What happened to a connection.
 #[derive(Debug)]
 pub enum TransportEvent {
-    /// A whole message came in, or octets that cannot be one (then reading has stopped).
+    /// A whole message came in, or octets that cannot be one: then no further message comes.
     Received {
         /// The peer.
         peer: PeerId,
@@ -35,7 +39,7 @@ pub enum TransportEvent {
         /// The connection.
         connection: ConnectionId,
     },
-    /// The connection ended, from the other side or by an error.
+    /// The connection ended, from the other side or by an error: the last event about it.
     Closed {
         /// The peer.
         peer: PeerId,
@@ -56,9 +60,9 @@ pub struct Endpoints {
 }
 
 impl Endpoints {
-    fn of(stream: &tokio::net::TcpStream) -> std::io::Result<Endpoints> {
+    fn new(local: SocketAddr, remote: SocketAddr) -> Endpoints {
         let canonical = |address: SocketAddr| SocketAddr::new(address.ip().to_canonical(), address.port());
-        Ok(Endpoints { local: canonical(stream.local_addr()?), remote: canonical(stream.peer_addr()?) })
+        Endpoints { local: canonical(local), remote: canonical(remote) }
     }
 
     /// The remote address alone.

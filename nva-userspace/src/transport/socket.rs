@@ -35,11 +35,24 @@ impl Listener {
         Ok(Listener { listener: TcpListener::from_std(socket.into())? })
     }
 
+    /// The address that is listened on, with the port that the kernel chose where none was given.
+    pub fn local_address(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
     /// The next connection.
     pub async fn accept(&self) -> io::Result<(TcpStream, Endpoints)> {
-        let (stream, _) = self.listener.accept().await?;
-        let endpoints = Endpoints::of(&stream)?;
+        // Not asked from the socket: a peer that is gone again has no address there, and would be an error of ours.
+        let (stream, remote) = self.listener.accept().await?;
+        let endpoints = Endpoints::new(stream.local_addr()?, remote);
         Ok((stream, endpoints))
+    }
+}
+
+impl From<TcpListener> for Listener {
+    /// Takes over a socket that listens already.
+    fn from(listener: TcpListener) -> Listener {
+        Listener { listener }
     }
 }
 
@@ -59,26 +72,26 @@ pub struct ConnectOptions {
 /// Opens a connection to a peer.
 pub async fn connect(options: ConnectOptions) -> io::Result<(TcpStream, Endpoints)> {
     let socket = if options.remote.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    set_ttl(&SockRef::from(&socket), options.remote.ip(), options.multihop)?;
+    prepare(&SockRef::from(&socket), options.remote.ip(), options.multihop)?;
     if let Some(local) = options.local {
         socket.bind(SocketAddr::new(local, 0))?;
     }
     let stream = tokio::time::timeout(options.timeout, socket.connect(options.remote))
         .await
         .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "no answer"))??;
-    let endpoints = Endpoints::of(&stream)?;
+    let endpoints = Endpoints::new(stream.local_addr()?, options.remote);
     Ok((stream, endpoints))
 }
 
 /// Sets what every BGP connection has: no Nagle delay, network control class, and the TTL of the peer's distance.
-pub(super) fn prepare(stream: &TcpStream, remote: IpAddr, multihop: Option<u8>) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    let socket = SockRef::from(stream);
-    set_ttl(&socket, remote, multihop)?;
-    if remote.is_ipv4() { socket.set_tos_v4(TOS_CS6) } else { socket.set_tclass_v6(TOS_CS6) }
-}
-
-fn set_ttl(socket: &Socket, remote: IpAddr, multihop: Option<u8>) -> io::Result<()> {
+pub(super) fn prepare(socket: &SockRef<'_>, remote: IpAddr, multihop: Option<u8>) -> io::Result<()> {
     let ttl = u32::from(multihop.unwrap_or(1));
-    if remote.is_ipv4() { socket.set_ttl_v4(ttl) } else { socket.set_unicast_hops_v6(ttl) }
+    socket.set_tcp_nodelay(true)?;
+    if remote.is_ipv4() {
+        socket.set_ttl_v4(ttl)?;
+        socket.set_tos_v4(TOS_CS6)
+    } else {
+        socket.set_unicast_hops_v6(ttl)?;
+        socket.set_tclass_v6(TOS_CS6)
+    }
 }
