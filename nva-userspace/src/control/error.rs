@@ -9,7 +9,7 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum ControlError {
     /// Nobody answers.
-    #[error("no daemon answers on {}: {source} (is `nva run` running? --socket names another)", path.display())]
+    #[error("no daemon answers on {}: {source} ({})", path.display(), hint(source))]
     Connect {
         /// The socket.
         path: PathBuf,
@@ -41,4 +41,11 @@ pub enum ControlError {
     /// The daemon says no.
     #[error("{0}")]
     Refused(String),
+}
+
+fn hint(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::PermissionDenied => "the socket is for the user that runs the daemon alone: ask as that user",
+        _ => "is `nva run` running? --socket names another",
+    }
 }

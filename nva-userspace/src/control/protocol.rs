@@ -24,8 +24,10 @@ pub enum Request {
     },
 }
 
-/// Which routes.
+/// Which routes. What is left out does not narrow the choice; what is not known is refused, because a choice that was
+/// not understood would show the wrong routes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct RoutesRequest {
     /// Every route with its standing, and not only those in use.
     pub all: bool,
@@ -207,7 +209,7 @@ pub struct XdpInterface {
 /// A counter of the data plane.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct XdpCounter {
-    /// `tx`, `redirect`, `pass`, `drop`.
+    /// `forward`, `pass` (to the kernel) or `drop`.
     pub verdict: String,
     /// Why.
     pub reason: String,

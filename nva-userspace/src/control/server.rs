@@ -2,30 +2,40 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::time::timeout;
 use tracing::debug;
 
 use super::{ControlError, Refusal, Request};
 
-/// The longest request, in octets.
-const LONGEST_REQUEST: u64 = 64 * 1024;
+/// The longest request, in octets, its line feed included.
+pub(super) const LONGEST_REQUEST: usize = 64 * 1024;
 
 /// How long a client may take over its request.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long a client may take to read its reply.
+const REPLY_PATIENCE: Duration = Duration::from_secs(30);
+
 /// Rest after an error, so that a lack of file descriptors does not make us spin.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// Clients that wait for us to accept them.
+const BACKLOG: i32 = 128;
 
 /// The control socket of a running daemon; the file goes when this does.
 #[derive(Debug)]
 pub struct Server {
     listener: UnixListener,
     path: PathBuf,
+    file: FileId,
 }
 
 impl Server {
@@ -35,17 +45,12 @@ impl Server {
         if let Some(directory) = path.parent() {
             fs::create_dir_all(directory).map_err(failed)?;
         }
-        if std::os::unix::net::UnixStream::connect(path).is_ok() {
+        if is_answered(path).map_err(failed)? {
             return Err(ControlError::Occupied { path: path.to_owned() });
         }
-        match fs::remove_file(path) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(failed(error)),
-        }
-        let listener = UnixListener::bind(path).map_err(failed)?;
-        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(failed)?;
-        Ok(Server { listener, path: path.to_owned() })
+        let listener = listen(path).map_err(failed)?;
+        let file = FileId::of(path).map_err(failed)?;
+        Ok(Server { listener, path: path.to_owned(), file })
     }
 
     /// Answers for ever; `answer` makes the reply to a request.
@@ -75,26 +80,82 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Somebody may have cleaned up already.
-        let _ = fs::remove_file(&self.path);
+        // Somebody may have cleaned up already, and another daemon may have its socket there now.
+        if FileId::of(&self.path).is_ok_and(|file| file == self.file) {
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
 
-async fn converse<F, A>(mut stream: UnixStream, answer: F) -> Result<(), ControlError>
+/// Which file it is, whatever its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct FileId {
+    device: u64,
+    inode: u64,
+}
+
+impl FileId {
+    fn of(path: &Path) -> io::Result<FileId> {
+        let metadata = fs::symlink_metadata(path)?;
+        Ok(FileId { device: metadata.dev(), inode: metadata.ino() })
+    }
+}
+
+/// Whether somebody answers there; if not, a socket that is left over is removed.
+fn is_answered(path: &Path) -> io::Result<bool> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.file_type().is_socket() => {}
+        // Connecting would be refused as if it were a socket without its daemon: never remove such a file.
+        Ok(_) => return Err(io::Error::new(io::ErrorKind::AlreadyExists, "there is a file that is no socket")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+    }
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    // A daemon that hangs lets its clients wait.
+    socket.set_nonblocking(true)?;
+    match socket.connect(&SockAddr::unix(path)?).map_err(|error| (error.kind(), error)) {
+        Ok(()) | Err((io::ErrorKind::WouldBlock, _)) => Ok(true),
+        Err((io::ErrorKind::ConnectionRefused, _)) => fs::remove_file(path).map(|()| false),
+        Err((_, error)) => Err(error),
+    }
+}
+
+/// Listens there. Nobody can connect before the file has its permissions, because only then it is listened on.
+fn listen(path: &Path) -> io::Result<UnixListener> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&SockAddr::unix(path)?)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+    socket.listen(BACKLOG)?;
+    UnixListener::from_std(OwnedFd::from(socket).into())
+}
+
+async fn converse<F, A>(mut stream: UnixStream, answer: F) -> io::Result<()>
 where
     F: Fn(Request) -> A,
     A: Future<Output = Result<serde_json::Value, Refusal>>,
 {
     let (read, mut write) = stream.split();
-    let mut line = String::new();
-    let mut request = BufReader::new(read.take(LONGEST_REQUEST));
-    tokio::time::timeout(PATIENCE, request.read_line(&mut line)).await.map_err(io::Error::from)??;
-    let reply = match serde_json::from_str::<Request>(&line) {
-        Ok(request) => answer(request).await,
-        Err(error) => Err(Refusal { error: format!("not a request: {error}") }),
+    let mut line = Vec::new();
+    let mut limited = BufReader::new(read.take(LONGEST_REQUEST as u64));
+    let reply = match timeout(PATIENCE, limited.read_until(b'\n', &mut line)).await {
+        // Somebody only looked whether we are there.
+        Ok(Ok(0)) => return Ok(()),
+        Ok(Ok(_)) => match request(&line) {
+            Ok(request) => answer(request).await,
+            Err(refusal) => Err(refusal),
+        },
+        Ok(Err(error)) => return Err(error),
+        Err(_) => Err(Refusal { error: format!("no request within {} seconds", PATIENCE.as_secs()) }),
     };
     let mut reply = serde_json::to_vec(&reply)?;
     reply.push(b'\n');
-    write.write_all(&reply).await?;
-    Ok(())
+    timeout(REPLY_PATIENCE, write.write_all(&reply)).await?
+}
+
+fn request(line: &[u8]) -> Result<Request, Refusal> {
+    if line.len() >= LONGEST_REQUEST && !line.ends_with(b"\n") {
+        return Err(Refusal { error: format!("the request is longer than {LONGEST_REQUEST} octets") });
+    }
+    serde_json::from_slice(line).map_err(|error| Refusal { error: format!("not a request: {error}") })
 }
