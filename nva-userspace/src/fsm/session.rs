@@ -103,11 +103,11 @@ impl Session {
         self.actions.pop_front()
     }
 
-    /// The caller has sent an UPDATE: that is as good as a KEEPALIVE (RFC 4271 §8.2.2).
-    pub fn sent_update(&mut self, now: Instant) {
+    /// The caller has sent so many UPDATEs: that is as good as a KEEPALIVE (RFC 4271 §8.2.2).
+    pub fn sent_updates(&mut self, count: u64, now: Instant) {
         let Session { connections, jitter, counters, .. } = self;
         if let Some(connection) = connections.iter_mut().find(|one| one.state() == State::Established) {
-            counters.sent.update += 1;
+            counters.sent.update += count;
             connection.restart_keepalive(jitter, now);
         }
     }

@@ -132,6 +132,13 @@ impl AdjRibOut {
         std::mem::take(&mut self.end_of_rib_due).then_some(Batch::EndOfRib(self.family))
     }
 
+    /// These of the last batch could not be sent after all: the peer has no route to them.
+    pub fn not_sent(&mut self, prefixes: &[Prefix]) {
+        for prefix in prefixes {
+            self.sent.remove(prefix);
+        }
+    }
+
     /// Whether [`AdjRibOut::poll_update`] has something to send.
     pub fn has_pending(&self) -> bool {
         self.pending() > 0

@@ -85,7 +85,8 @@ pub enum Output {
         /// The connection.
         connection: ConnectionId,
     },
-    /// There are updates for the peer: pull them with [`super::Speaker::poll_updates`].
+    /// There are updates for the peer: pull them with [`super::Speaker::poll_updates`], now and whenever its connection
+    /// has room again, until there are none.
     UpdatesPending {
         /// The peer.
         peer: PeerId,

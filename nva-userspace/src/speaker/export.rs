@@ -10,10 +10,8 @@ use crate::attributes::{Community, PathAttributes};
 use crate::host::HostState;
 use crate::net::{AfiSafi, Asn};
 use crate::policy::{self, Decider, NextHopRule, Outcome, PeerView};
+use crate::rib::DEFAULT_LOCAL_PREF;
 use crate::route::{Attributes, PeerId, Route};
-
-/// What LOCAL_PREF is where nobody set one (the default of every common implementation).
-const DEFAULT_LOCAL_PREF: u32 = 100;
 
 /// A route as a peer is told it.
 #[derive(Clone, Debug)]
@@ -89,6 +87,7 @@ pub fn export(route: &Route, to: Receiver<'_>, host: &HostState) -> Result<Expor
         attributes.as_path.prepend(to.local_asn, 1);
         attributes.local_pref = None;
     } else {
+        // RFC 4271 §5.1.5
         attributes.local_pref.get_or_insert(DEFAULT_LOCAL_PREF);
     }
     Ok(Exported { attributes, next_hop, rule, decided_by })

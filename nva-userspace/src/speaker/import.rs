@@ -1,5 +1,6 @@
 //! What becomes of a route that a peer announces: the checks before the import policy, the policy, and the reasons.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -7,7 +8,7 @@ use super::config::PeerConfig;
 use crate::host::HostState;
 use crate::net::Prefix;
 use crate::policy::{self, Ineligible, Outcome, PeerView};
-use crate::rib::{Import, Rejection};
+use crate::rib::{Import, Received, Rejection};
 use crate::route::{Attributes, Interner, NextHop, Route, Source, SourceKind};
 
 /// Decides about a received route.
@@ -72,6 +73,27 @@ fn rejected_next_hop(address: IpAddr, fault: Ineligible) -> Rejection {
         Ineligible::NotOnSubnet => Rejection::ForeignNextHop { address },
         Ineligible::Family => Rejection::Guard { rule: fault.to_string().into() },
     }
+}
+
+/// The routes of a peer whose import may end otherwise now that our addresses or links are others: those that were
+/// refused for their next hop, and those whose next hop is at fault now.
+pub fn outdated<'a>(routes: impl Iterator<Item = Received<'a>>, view: &PeerView, host: &HostState) -> Vec<Route> {
+    // Many routes share few next hops.
+    let mut known: BTreeMap<IpAddr, bool> = BTreeMap::new();
+    let mut is_at_fault = |route: &Route| match route.next_hop {
+        NextHop::Own => false,
+        NextHop::Via(address) => {
+            *known.entry(address).or_insert_with(|| policy::inbound_next_hop_fault(address, view, host).is_some())
+        }
+    };
+    let mut is_outdated = |received: &Received<'_>| match received.import {
+        Err(Rejection::OwnNextHop { .. } | Rejection::ForeignNextHop { .. }) => true,
+        Err(Rejection::OwnAs { .. } | Rejection::Policy { .. } | Rejection::Guard { .. }) => {
+            is_at_fault(received.route)
+        }
+        Ok(accepted) => is_at_fault(received.route) || is_at_fault(accepted),
+    };
+    routes.filter(|received| is_outdated(received)).map(|received| received.route.clone()).collect()
 }
 
 /// A route as it came in.

@@ -9,9 +9,11 @@ mod config;
 mod event;
 mod export;
 mod import;
+mod machine;
 mod next_hops;
 mod originate;
 mod peer;
+mod routing;
 mod startup;
 #[cfg(test)]
 mod tests;
@@ -26,14 +28,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::attributes::PathAttributes;
 use crate::fib::Fib;
 use crate::fsm::{Action, ConnectionId, DownReason, Event, Negotiated};
-use crate::host::{HostDelta, HostEvent, HostState};
-use crate::net::{AfiSafi, Instant, Prefix};
-use crate::packet::{self, Message, Notification, Update, iana};
-use crate::rib::{Import, Outbound, Rib, RibDelta, Selected};
-use crate::route::{Interner, NextHop, PeerId, Route, Source, SourceKind};
+use crate::host::HostState;
+use crate::net::{Instant, Prefix};
+use crate::packet::{self, Message, Notification, iana};
+use crate::rib::Rib;
+use crate::route::{Interner, PeerId, Source, SourceKind};
 
 use next_hops::NextHopTracker;
 use startup::Startup;
@@ -53,6 +54,8 @@ pub struct Speaker {
     retry_fib_at: Option<Instant>,
     startup: Startup,
     outputs: VecDeque<Output>,
+    /// Peers for whom something may wait of which nobody was told yet.
+    waiting: BTreeSet<PeerId>,
 }
 
 /// How long after the kernel refused a route it is asked again.
@@ -85,6 +88,7 @@ impl Speaker {
             startup: Startup::new(config.reconcile_after),
             fib,
             outputs: VecDeque::new(),
+            waiting: BTreeSet::new(),
             config,
         }
     }
@@ -95,17 +99,17 @@ impl Speaker {
             Input::Start => {
                 self.startup.begin(now);
                 self.originate();
-                self.each_session(|session| session.handle_event(Event::Start, now), now);
+                self.each_session(|session| session.handle_event(Event::Start, now));
             }
             Input::Shutdown => {
                 let stop = || Event::Stop { notification: Notification::cease(iana::cease::ADMINISTRATIVE_SHUTDOWN) };
-                self.each_session(|session| session.handle_event(stop(), now), now);
+                self.each_session(|session| session.handle_event(stop(), now));
             }
             Input::ConnectionOpened { peer, connection, direction, local_address } => {
                 if let Some(known) = self.peer_mut(peer) {
                     known.local_addresses.insert(connection, local_address);
                     known.session.handle_event(Event::ConnectionOpened { connection, direction }, now);
-                    self.carry_out(peer, now);
+                    self.carry_out(peer);
                 }
             }
             Input::ConnectFailed { peer, reason } => self.session_event(peer, Event::ConnectFailed { reason }, now),
@@ -133,7 +137,7 @@ impl Speaker {
         for index in 0..self.peers.len() {
             if self.peers[index].session.poll_timeout().is_some_and(|due| due <= now) {
                 self.peers[index].session.handle_timeout(now);
-                self.carry_out(self.peers[index].id, now);
+                self.carry_out(self.peers[index].id);
             }
         }
         if self.retry_fib_at.is_some_and(|due| due <= now)
@@ -158,6 +162,9 @@ impl Speaker {
 
     /// Appends UPDATEs for a peer to `out`, whole messages until it holds at least `limit` octets or nothing waits.
     /// Nothing comes for a connection that is not the peer's established one.
+    ///
+    /// Whoever stops while [`has_updates`](Self::has_updates) because the connection is full goes on when it is not:
+    /// [`Output::UpdatesPending`] does not come again for what waited already.
     pub fn poll_updates(
         &mut self,
         peer: PeerId,
@@ -168,13 +175,12 @@ impl Speaker {
     ) {
         let Some(known) = self.peers.get_mut(peer.0 as usize) else { return };
         let Some(established) = known.established.as_mut().filter(|up| up.connection == connection) else { return };
-        let before = out.len();
-        let too_large = established.poll_updates(out, limit);
-        if out.len() > before {
-            known.session.sent_update(now);
+        let sent = established.poll_updates(out, limit);
+        if sent.messages > 0 {
+            known.session.sent_updates(sent.messages, now);
         }
-        if !too_large.is_empty() {
-            self.outputs.push_back(Output::Notice(Notice::RouteTooLarge { peer, prefixes: too_large }));
+        if !sent.too_large.is_empty() {
+            self.outputs.push_back(Output::Notice(Notice::RouteTooLarge { peer, prefixes: sent.too_large }));
         }
     }
 
@@ -232,14 +238,14 @@ impl Speaker {
     fn session_event(&mut self, peer: PeerId, event: Event, now: Instant) {
         if let Some(known) = self.peer_mut(peer) {
             known.session.handle_event(event, now);
-            self.carry_out(peer, now);
+            self.carry_out(peer);
         }
     }
 
-    fn each_session(&mut self, event: impl Fn(&mut crate::fsm::Session), now: Instant) {
+    fn each_session(&mut self, event: impl Fn(&mut crate::fsm::Session)) {
         for index in 0..self.peers.len() {
             event(&mut self.peers[index].session);
-            self.carry_out(self.peers[index].id, now);
+            self.carry_out(self.peers[index].id);
         }
     }
 
@@ -257,7 +263,7 @@ impl Speaker {
     }
 
     /// Does what a session asks for.
-    fn carry_out(&mut self, id: PeerId, now: Instant) {
+    fn carry_out(&mut self, id: PeerId) {
         while let Some(action) = self.peer_mut(id).and_then(|peer| peer.session.poll_action()) {
             match action {
                 Action::Connect => self.outputs.push_back(Output::Connect { peer: id }),
@@ -270,7 +276,7 @@ impl Speaker {
                     self.outputs.push_back(Output::Close { connection });
                 }
                 Action::Established { connection, negotiated } => self.peer_up(id, connection, negotiated),
-                Action::Deliver { message } => self.deliver(id, message, now),
+                Action::Deliver { message } => self.deliver(id, message),
                 Action::Down { reason } => self.peer_down(id, reason),
             }
         }
@@ -291,11 +297,11 @@ impl Speaker {
         let families = negotiated.context.families.clone();
         peer.established = Some(Established::new(peer, connection, negotiated));
         for family in &families {
-            let routes: Vec<Selected> = self.rib.iter_selected(*family).map(|(_, selected)| selected.clone()).collect();
-            for selected in &routes {
-                self.tell(id, selected.best.prefix, Some(selected));
+            for (prefix, selected) in self.rib.iter_selected(*family) {
+                peer.tell(prefix, Some(&selected.best), &self.host, &mut self.interner);
             }
         }
+        self.waiting.insert(id);
         self.outputs.push_back(Output::Notice(Notice::PeerUp { peer: id, families }));
     }
 
@@ -306,163 +312,13 @@ impl Speaker {
         self.outputs.push_back(Output::Notice(Notice::PeerDown { peer: id, reason }));
         let deltas = self.rib.withdraw_peer(id, &self.next_hops);
         self.spread(deltas);
-    }
-
-    fn deliver(&mut self, id: PeerId, message: Message, now: Instant) {
-        match message {
-            Message::Update(update) => self.update(id, update, now),
-            Message::RouteRefresh(refresh) => self.refresh(id, refresh),
-            // The session keeps these to itself.
-            Message::Open(_) | Message::Notification(_) | Message::Keepalive => {}
-        }
-    }
-
-    /// RFC 2918 §4: sends everything of the family again.
-    fn refresh(&mut self, id: PeerId, refresh: packet::RouteRefresh) {
-        let asked = iana::family(refresh.afi, refresh.safi);
-        let Some(established) = self.peer_mut(id).and_then(|peer| peer.established.as_mut()) else { return };
-        if let Some(rib) = asked.and_then(|family| established.adj_rib_out.get_mut(&family)) {
-            rib.resend_all();
-        }
-    }
-
-    fn update(&mut self, id: PeerId, update: Update, now: Instant) {
-        let Some(peer) = self.peers.get_mut(id.0 as usize) else { return };
-        let Some(established) = peer.established.as_mut() else { return };
-        if !update.faults.is_empty() {
-            peer.malformed_updates += 1;
-            self.outputs.push_back(Output::Notice(Notice::MalformedUpdate { peer: id, faults: update.faults }));
-        }
-        if let Some(family) = update.end_of_rib {
-            if !established.end_of_rib_received.contains(&family) {
-                established.end_of_rib_received.push(family);
-            }
-            self.outputs.push_back(Output::Notice(Notice::EndOfRib { peer: id, family }));
-            self.reconcile_if_due(now);
-            return;
-        }
-        let source = Arc::clone(&established.source);
-        let view = established.view;
-        let mut deltas = Vec::new();
-        for prefix in update.withdrawn {
-            deltas.extend(self.rib.withdraw(prefix, Some(id), &self.next_hops));
-        }
-        let attributes = self.interner.intern(update.attributes);
-        for announced in update.announced {
-            self.next_hops.track(NextHop::Via(announced.next_hop.address), &self.host);
-            for prefix in announced.prefixes {
-                let received = import::received_route(prefix, announced.next_hop.address, attributes.clone(), &source);
-                let config = &self.peers[id.0 as usize].config;
-                let decision = import::import(&received, config, &view, &self.host, &mut self.interner);
-                if let Import::Accepted(route) = &decision {
-                    self.next_hops.track(route.next_hop, &self.host);
-                }
-                deltas.extend(self.rib.update(received, decision, &self.next_hops));
-            }
-        }
-        self.spread(deltas);
-    }
-
-    /// Brings changes of the Loc-RIB to the kernel's FIB and to the peers.
-    fn spread(&mut self, deltas: Vec<RibDelta>) {
-        for delta in deltas {
-            self.install(delta.prefix, delta.new.as_ref());
-            for index in 0..self.peers.len() {
-                self.tell(self.peers[index].id, delta.prefix, delta.new.as_ref());
-            }
-        }
-    }
-
-    fn install(&mut self, prefix: Prefix, selected: Option<&Selected>) {
-        let Some(fib) = &mut self.fib else { return };
-        let peers = &self.peers;
-        let wanted = |route: &&Route| route.source.peer().is_some_and(|id| peers[id.0 as usize].config.install);
-        let next_hops: Option<Vec<NextHop>> = selected
-            .filter(|selected| wanted(&&selected.best))
-            .map(|selected| selected.multipath.iter().filter(wanted).map(|route| route.next_hop).collect());
-        fib.want(prefix, next_hops.as_deref(), &self.host);
-    }
-
-    fn tell(&mut self, id: PeerId, prefix: Prefix, selected: Option<&Selected>) {
-        let Some(peer) = self.peers.get(id.0 as usize) else { return };
-        let Some(receiver) = peer.receiver() else { return };
-        let outbound =
-            selected.and_then(|selected| export(&selected.best, receiver, &self.host).ok()).map(|exported| Outbound {
-                attributes: self.interner.intern(exported.attributes),
-                next_hop: exported.next_hop,
-            });
-        let established = self.peers[id.0 as usize].established.as_mut();
-        if let Some(rib) = established.and_then(|up| up.adj_rib_out.get_mut(&prefix.family())) {
-            rib.set(prefix, outbound);
-        }
-    }
-
-    /// Compares what we originate with what we should, and tells the RIB.
-    fn originate(&mut self) {
-        let wanted = originate::originated(&self.config.originate, &self.host);
-        let mut deltas = Vec::new();
-        for prefix in self.originated.difference(&wanted) {
-            self.outputs.push_back(Output::Notice(Notice::NoLongerOriginated(*prefix)));
-            deltas.extend(self.rib.withdraw(*prefix, None, &self.next_hops));
-        }
-        for prefix in wanted.difference(&self.originated) {
-            self.outputs.push_back(Output::Notice(Notice::Originated(*prefix)));
-            let attributes = self.interner.intern(PathAttributes::default());
-            let source = Arc::clone(&self.local);
-            let route = Route { prefix: *prefix, next_hop: NextHop::Own, attributes, source };
-            deltas.extend(self.rib.update(route.clone(), Import::Accepted(route), &self.next_hops));
-        }
-        self.originated = wanted;
-        self.spread(deltas);
-    }
-
-    /// Takes in a change of the machine's network, and says what it changed.
-    pub fn handle_host(&mut self, event: HostEvent, now: Instant) -> HostDelta {
-        let everything = matches!(event, HostEvent::Resync(_));
-        let delta = self.host.apply(event);
-        if let Some(fib) = &mut self.fib {
-            if everything {
-                fib.adopt(&self.host);
-            }
-            fib.host_changed(&delta, &self.host);
-        }
-        let interfaces_changed = !delta.links.is_empty() || !delta.addresses.is_empty();
-        if interfaces_changed {
-            self.originate();
-        }
-        // Our own routes come back as events, too: they change no resolution, so nothing follows from them here.
-        let changed = self.next_hops.refresh(&self.host, self.rib.next_hops().collect());
-        if !changed.is_empty() {
-            let deltas = self.rib.reconsider(&changed, &self.next_hops);
-            self.spread(deltas);
-        }
-        if interfaces_changed || !changed.is_empty() {
-            self.export_again();
-        }
-        self.flush(now);
-        delta
-    }
-
-    /// Third-party and gateway next hops are functions of our interfaces and routes: they are decided anew when those
-    /// change (a decision that is cached would survive what it was based on).
-    fn export_again(&mut self) {
-        for family in AfiSafi::ALL {
-            let routes: Vec<Selected> = self.rib.iter_selected(family).map(|(_, selected)| selected.clone()).collect();
-            for index in 0..self.peers.len() {
-                for selected in &routes {
-                    self.tell(self.peers[index].id, selected.best.prefix, Some(selected));
-                }
-            }
-        }
+        self.next_hops.forget_all_but(self.rib.next_hops().collect());
     }
 
     /// Removes what an earlier run left in the kernel once every peer has told us all, or the time is up.
     fn reconcile_if_due(&mut self, now: Instant) {
-        let all_told = self.peers.iter().all(|peer| {
-            peer.established.as_ref().is_some_and(|up| {
-                up.negotiated.context.families.iter().all(|family| up.end_of_rib_received.contains(family))
-            })
-        });
+        let all_told =
+            || self.peers.iter().all(|peer| peer.established.as_ref().is_some_and(Established::has_told_all));
         if self.startup.is_over(all_told, now)
             && let Some(fib) = &mut self.fib
         {
@@ -478,10 +334,11 @@ impl Speaker {
         while let Some(op) = self.fib.as_mut().and_then(Fib::poll_op) {
             self.outputs.push_back(Output::Fib(op));
         }
-        for peer in &self.peers {
-            if let Some(established) = peer.established.as_ref().filter(|up| up.has_pending()) {
-                let (peer, connection) = (peer.id, established.connection);
-                self.outputs.push_back(Output::UpdatesPending { peer, connection });
+        // Costs what changed, not what there is: with a thousand peers most inputs concern none of them.
+        for id in std::mem::take(&mut self.waiting) {
+            let established = self.peers.get_mut(id.0 as usize).and_then(|peer| peer.established.as_mut());
+            if let Some(connection) = established.and_then(Established::announce_pending) {
+                self.outputs.push_back(Output::UpdatesPending { peer: id, connection });
             }
         }
     }

@@ -1,16 +1,18 @@
 //! One peer: its session and, while that is established, what goes out on it.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use super::config::PeerConfig;
-use super::export::Receiver;
+use super::export::{Receiver, export};
 use crate::fsm::{ConnectionId, Negotiated, Session};
-use crate::net::{AfiSafi, Asn};
+use crate::host::HostState;
+use crate::net::{AfiSafi, Asn, Prefix};
 use crate::packet;
 use crate::policy::PeerView;
-use crate::rib::{AdjRibOut, Batch};
-use crate::route::{PeerId, Source, SourceKind};
+use crate::rib::{AdjRibOut, Batch, Outbound};
+use crate::route::{Interner, PeerId, Route, Source, SourceKind};
 
 /// A configured peer.
 pub struct Peer {
@@ -18,7 +20,7 @@ pub struct Peer {
     pub(super) config: PeerConfig,
     pub(super) session: Session,
     /// Our address on each of its connections.
-    pub(super) local_addresses: BTreeMap<ConnectionId, std::net::IpAddr>,
+    pub(super) local_addresses: BTreeMap<ConnectionId, IpAddr>,
     pub(super) established: Option<Established>,
     /// Malformed UPDATEs that were survived, since the start (RFC 7606).
     pub(super) malformed_updates: u64,
@@ -33,7 +35,18 @@ pub struct Established {
     pub(super) adj_rib_out: BTreeMap<AfiSafi, AdjRibOut>,
     /// What the last batch left over because an output buffer was full.
     rest: Option<(Batch, usize)>,
-    pub(super) end_of_rib_received: Vec<AfiSafi>,
+    /// Whoever drives the speaker was told that something waits, and has not polled since.
+    announced_pending: bool,
+    end_of_rib_received: Vec<AfiSafi>,
+}
+
+/// What one call of [`Established::poll_updates`] did.
+#[derive(Debug, Default)]
+pub(super) struct Sent {
+    /// How many UPDATEs it wrote.
+    pub(super) messages: u64,
+    /// Routes whose attributes do not fit into any message.
+    pub(super) too_large: Vec<Prefix>,
 }
 
 impl Peer {
@@ -67,6 +80,24 @@ impl Peer {
         self.malformed_updates
     }
 
+    /// Decides what the peer is told of a prefix from now on. Whether that may have put something in line for it.
+    pub(super) fn tell(
+        &mut self,
+        prefix: Prefix,
+        best: Option<&Route>,
+        host: &HostState,
+        interner: &mut Interner,
+    ) -> bool {
+        let Some(receiver) = self.receiver() else { return false };
+        let exported = best.and_then(|best| export(best, receiver, host).ok());
+        let outbound = exported
+            .map(|exported| Outbound { attributes: interner.intern(exported.attributes), next_hop: exported.next_hop });
+        let established = self.established.as_mut();
+        let Some(rib) = established.and_then(|up| up.adj_rib_out.get_mut(&prefix.family())) else { return false };
+        rib.set(prefix, outbound);
+        true
+    }
+
     /// This peer as the receiver of exports; `None` while its session is down.
     pub fn receiver(&self) -> Option<Receiver<'_>> {
         let established = self.established.as_ref()?;
@@ -84,8 +115,8 @@ impl Established {
     pub(super) fn new(peer: &Peer, connection: ConnectionId, negotiated: Negotiated) -> Established {
         let config = &peer.config;
         let local_address = peer.local_addresses.get(&connection).copied().unwrap_or(match config.address {
-            std::net::IpAddr::V4(_) => std::net::Ipv4Addr::UNSPECIFIED.into(),
-            std::net::IpAddr::V6(_) => std::net::Ipv6Addr::UNSPECIFIED.into(),
+            IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
         });
         let local_asn: Asn = config.session.local_asn;
         let view = PeerView {
@@ -105,7 +136,16 @@ impl Established {
         let families = &negotiated.context.families;
         let adj_rib_out = families.iter().map(|family| (*family, AdjRibOut::new(*family))).collect();
         let source = Arc::new(Source { kind, local_asn });
-        Established { connection, negotiated, view, source, adj_rib_out, rest: None, end_of_rib_received: Vec::new() }
+        Established {
+            connection,
+            negotiated,
+            view,
+            source,
+            adj_rib_out,
+            rest: None,
+            announced_pending: false,
+            end_of_rib_received: Vec::new(),
+        }
     }
 
     /// The connection.
@@ -133,43 +173,76 @@ impl Established {
         self.rest.is_some() || self.adj_rib_out.values().any(AdjRibOut::has_pending)
     }
 
-    /// Appends UPDATEs to `out` until it holds `limit` octets or nothing waits. Returns the prefixes of routes whose
-    /// attributes do not fit into any message.
-    pub(super) fn poll_updates(&mut self, out: &mut Vec<u8>, limit: usize) -> Vec<crate::net::Prefix> {
-        let mut too_large = Vec::new();
+    /// The connection, if something waits and that is news.
+    pub(super) fn announce_pending(&mut self) -> Option<ConnectionId> {
+        let news = !self.announced_pending && self.has_pending();
+        self.announced_pending |= news;
+        news.then_some(self.connection)
+    }
+
+    /// The peer has sent all that it had at the start of the session (RFC 4724 §2).
+    pub(super) fn note_end_of_rib(&mut self, family: AfiSafi) {
+        if !self.end_of_rib_received.contains(&family) {
+            self.end_of_rib_received.push(family);
+        }
+    }
+
+    /// Whether that holds for every family.
+    pub(super) fn has_told_all(&self) -> bool {
+        self.negotiated.context.families.iter().all(|family| self.end_of_rib_received.contains(family))
+    }
+
+    /// Appends UPDATEs to `out` until it holds `limit` octets or nothing waits.
+    pub(super) fn poll_updates(&mut self, out: &mut Vec<u8>, limit: usize) -> Sent {
+        self.announced_pending = false;
+        let mut sent = Sent::default();
         while out.len() < limit {
+            // A rest is older than all that waits, and so goes first: what was decided last is sent last.
             let next = self.rest.take().or_else(|| self.next_batch().map(|batch| (batch, 0)));
             let Some((batch, done)) = next else { break };
-            let taken = match &batch {
-                Batch::Withdraw(prefixes) => {
-                    let rest = prefixes.get(done..).unwrap_or_default();
-                    Some((packet::encode_withdrawal(rest, &self.negotiated.context, out), rest.len()))
+            match self.write(&batch, done, out) {
+                Ok(done) => {
+                    sent.messages += 1;
+                    self.rest = done.map(|done| (batch, done));
                 }
-                Batch::Announce { attributes, next_hop, prefixes } => {
-                    let rest = prefixes.get(done..).unwrap_or_default();
-                    let context = &self.negotiated.context;
-                    match packet::encode_announcement(attributes, (*next_hop).into(), rest, context, out) {
-                        Ok(taken) => Some((taken, rest.len())),
-                        Err(_) => {
-                            // Whatever was told of these prefixes before no longer holds.
-                            too_large.extend_from_slice(rest);
-                            self.rest = Some((Batch::Withdraw(rest.to_vec()), 0));
-                            continue;
-                        }
+                Err(prefixes) => {
+                    // Whatever was told of these prefixes before no longer holds.
+                    if let Some(rib) = prefixes.first().and_then(|first| self.adj_rib_out.get_mut(&first.family())) {
+                        rib.not_sent(&prefixes);
                     }
+                    sent.too_large.extend_from_slice(&prefixes);
+                    self.rest = Some((Batch::Withdraw(prefixes), 0));
                 }
-                Batch::EndOfRib(family) => {
-                    packet::encode_end_of_rib(*family, out);
-                    None
-                }
-            };
-            if let Some((taken, waiting)) = taken
-                && taken < waiting
-            {
-                self.rest = Some((batch, done + taken));
             }
         }
-        too_large
+        sent
+    }
+
+    /// Writes one UPDATE of a batch of which this much is done. Returns how much is done then, `None` if that is all;
+    /// or the prefixes that are left, if their attributes fit into no message.
+    fn write(&self, batch: &Batch, done: usize, out: &mut Vec<u8>) -> Result<Option<usize>, Vec<Prefix>> {
+        let context = &self.negotiated.context;
+        let left = |prefixes: &[Prefix], taken: usize| {
+            let done = done + taken;
+            (done < prefixes.len()).then_some(done)
+        };
+        match batch {
+            Batch::Withdraw(prefixes) => {
+                let rest = prefixes.get(done..).unwrap_or_default();
+                Ok(left(prefixes, packet::encode_withdrawal(rest, context, out)))
+            }
+            Batch::Announce { attributes, next_hop, prefixes } => {
+                let rest = prefixes.get(done..).unwrap_or_default();
+                match packet::encode_announcement(attributes, (*next_hop).into(), rest, context, out) {
+                    Ok(taken) => Ok(left(prefixes, taken)),
+                    Err(_) => Err(rest.to_vec()),
+                }
+            }
+            Batch::EndOfRib(family) => {
+                packet::encode_end_of_rib(*family, out);
+                Ok(None)
+            }
+        }
     }
 
     fn next_batch(&mut self) -> Option<Batch> {

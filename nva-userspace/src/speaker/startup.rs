@@ -27,8 +27,8 @@ impl Startup {
     }
 
     /// Whether the start-up ends now: true exactly once.
-    pub(super) fn is_over(&mut self, all_told: bool, now: Instant) -> bool {
-        let over = self.deadline.is_some_and(|deadline| all_told || deadline <= now);
+    pub(super) fn is_over(&mut self, all_told: impl FnOnce() -> bool, now: Instant) -> bool {
+        let over = self.deadline.is_some_and(|deadline| deadline <= now || all_told());
         if over {
             self.deadline = None;
         }

@@ -189,7 +189,7 @@ impl Network {
     fn announce(&mut self, index: usize) {
         let now = self.now;
         if let Some(connection) = self.speakers[index].established {
-            self.speakers[index].session.sent_update(now);
+            self.speakers[index].session.sent_updates(1, now);
             self.transmit(index, connection, Message::Update(Update::default()));
             let pause = Duration::from_secs(1 + self.random.u64(..60));
             self.schedule(now + pause, index, Arrival::Announce);

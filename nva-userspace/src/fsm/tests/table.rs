@@ -409,7 +409,7 @@ fn what_was_not_sent_yet_is_not_sent_to_a_closed_connection() {
 #[test]
 fn counts_messages_by_type() {
     let mut session = session_in(State::Established, config(), seconds(0));
-    session.sent_update(seconds(1));
+    session.sent_updates(1, seconds(1));
     session.handle_event(received(1, Message::Update(Update::default())), seconds(1));
     session.handle_event(received(1, refresh(2)), seconds(1));
     assert!(session.request_refresh(crate::net::AfiSafi::Ipv4Unicast));

@@ -73,7 +73,7 @@ fn keepalives_are_never_less_than_a_second_apart() {
 #[test]
 fn an_update_is_as_good_as_a_keepalive() {
     let mut session = session_in(State::Established, config(), seconds(0));
-    session.sent_update(seconds(20));
+    session.sent_updates(1, seconds(20));
     let due = session.poll_timeout().expect("a timer runs");
     assert!(within(due - seconds(20), 22.5, 30.0), "sent: the keepalive timer starts anew");
 
@@ -109,7 +109,7 @@ fn without_a_hold_time_no_timer_runs() {
         session.handle_event(received(1, Message::Open(Open { hold_time: theirs, ..peer_open() })), seconds(0));
         assert_eq!((session.state(), session.poll_timeout()), (State::OpenConfirm, None), "{ours} and {theirs}");
         session.handle_event(received(1, Message::Keepalive), seconds(0));
-        session.sent_update(seconds(1));
+        session.sent_updates(1, seconds(1));
         assert_eq!((session.state(), session.poll_timeout()), (State::Established, None), "{ours} and {theirs}");
     }
 }
