@@ -2,16 +2,18 @@
 //! of a test is the same run.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::attributes::PathAttributes;
 use crate::config::Config;
+use crate::fib::{FibOp, FibRoute};
 use crate::fsm::{ConnectionId, Direction, State};
-use crate::host::{Address, Hop, HostEvent, HostRoute, Link, RouteKind, Snapshot};
+use crate::host::{Address, Hop, HostEvent, HostRoute, Link, PROTOCOL_BGP, RouteKind, Snapshot, TABLE_MAIN};
 use crate::net::{AfiSafi, Instant, Prefix};
-use crate::packet;
-use crate::route::PeerId;
-use crate::speaker::{Input, Notice, Output, Speaker};
+use crate::packet::{self, Capability, CodecContext, Message, iana};
+use crate::route::{PeerId, Route};
+use crate::speaker::{Exported, Input, Notice, Output, Speaker};
 
 /// Interface indexes on every simulated machine.
 pub const LO: u32 = 1;
@@ -27,6 +29,18 @@ pub struct Sim {
     on_the_wire: BTreeMap<(Instant, u64), Delivery>,
     attempts: BTreeMap<(usize, PeerId), u64>,
     cut: BTreeSet<(usize, usize)>,
+    /// Speakers whose kernel refuses every route.
+    pub refusing: BTreeSet<usize>,
+    /// What each kernel was asked for and did.
+    pub fib_ops: Vec<(usize, FibOp)>,
+    /// UPDATEs that were sent, from and to.
+    pub updates: BTreeMap<(usize, usize), usize>,
+    /// NOTIFICATIONs that were sent, and by whom.
+    pub notifications: Vec<(usize, String)>,
+    /// Between these, nobody says that it can read 4-octet AS numbers.
+    pub two_octets_only: BTreeSet<(usize, usize)>,
+    /// From the first to the second no updates pass, because the second does not read.
+    stalled: BTreeSet<(usize, usize)>,
     next: u64,
     rng: fastrand::Rng,
 }
@@ -49,13 +63,22 @@ enum Delivery {
 impl Sim {
     /// One speaker for each configuration, its address being its router id; all on the subnet 10.13.76.0/24.
     pub fn new(seed: u64, configs: &[String]) -> Sim {
+        Sim::on_machines(seed, configs, |address| machine(address, &[]))
+    }
+
+    /// The same, on such machines.
+    pub fn on_machines(seed: u64, configs: &[String], machine: impl Fn(IpAddr) -> Snapshot) -> Sim {
+        let address = |text: &String| IpAddr::V4(parse(text).speaker.router_id);
+        Sim::at(seed, configs, configs.iter().map(address).collect(), machine)
+    }
+
+    /// The same, at addresses of any family.
+    pub fn at(seed: u64, configs: &[String], addresses: Vec<IpAddr>, machine: impl Fn(IpAddr) -> Snapshot) -> Sim {
         let mut rng = fastrand::Rng::with_seed(seed);
         let mut speakers = Vec::new();
-        let mut addresses = Vec::new();
         for text in configs {
-            let mut config = Config::parse("sim", text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+            let mut config = parse(text);
             config.speaker.seed = rng.u64(..);
-            addresses.push(IpAddr::V4(config.speaker.router_id));
             speakers.push(Speaker::new(config.speaker));
         }
         let mut sim = Sim {
@@ -67,11 +90,17 @@ impl Sim {
             on_the_wire: BTreeMap::new(),
             attempts: BTreeMap::new(),
             cut: BTreeSet::new(),
+            refusing: BTreeSet::new(),
+            fib_ops: Vec::new(),
+            updates: BTreeMap::new(),
+            notifications: Vec::new(),
+            two_octets_only: BTreeSet::new(),
+            stalled: BTreeSet::new(),
             next: 0,
             rng,
         };
         for index in 0..sim.speakers.len() {
-            let host = HostEvent::Resync(Box::new(machine(sim.addresses[index], &[])));
+            let host = HostEvent::Resync(Box::new(machine(sim.addresses[index])));
             sim.speakers[index].handle_host(host, sim.now);
             sim.speakers[index].handle_input(Input::Start, sim.now);
             sim.carry_out(index);
@@ -118,6 +147,91 @@ impl Sim {
                 self.deliver(Delivery::Closed { to: id });
             }
         }
+    }
+
+    /// A speaker is stopped in good order.
+    pub fn shutdown(&mut self, index: usize) {
+        self.speakers[index].handle_input(Input::Shutdown, self.now);
+        self.carry_out(index);
+    }
+
+    /// `to` reads nothing from `from` any more. It still sends and gets what keeps the session up.
+    pub fn stall(&mut self, from: usize, to: usize) {
+        self.stalled.insert((from, to));
+    }
+
+    /// `to` reads this many UPDATEs from `from` and stops again.
+    pub fn read_some(&mut self, from: usize, to: usize, messages: usize) {
+        if let Some((peer, connection)) = self.session(from, to) {
+            (0..messages).for_each(|_| self.pull_one(from, peer, connection));
+        }
+    }
+
+    /// `to` reads again.
+    pub fn unstall(&mut self, from: usize, to: usize) {
+        self.stalled.remove(&(from, to));
+        if let Some((peer, connection)) = self.session(from, to) {
+            self.pull(from, peer, connection);
+            self.carry_out(from);
+        }
+    }
+
+    /// `to` gets a message that `from` never sent, but that looks as if: all that `write` appends.
+    pub fn inject(&mut self, from: usize, to: usize, write: impl Fn(&CodecContext, &mut Vec<u8>)) {
+        let (peer, connection) = self.session(to, from).expect("an established session");
+        let session = self.speakers[to].peer(peer).expect("a peer").session();
+        let mut octets = Vec::new();
+        write(session.codec_context(connection), &mut octets);
+        for frame in frames(&octets) {
+            let frame = Ok(frame);
+            self.speakers[to].handle_input(Input::Received { peer, connection, frame }, self.now);
+            self.carry_out(to);
+        }
+    }
+
+    /// `to` learns of a route in the name of `from`.
+    pub fn announce(&mut self, from: usize, to: usize, prefix: &str, next_hop: &str, attributes: &PathAttributes) {
+        let next_hop: IpAddr = next_hop.parse().expect("an address");
+        let prefixes = [prefix.parse().expect("a prefix")];
+        self.inject(from, to, |context, out| {
+            let taken = packet::encode_announcement(attributes, next_hop.into(), &prefixes, context, out);
+            assert_eq!(taken, Ok(1));
+        });
+    }
+
+    /// `to` learns in the name of `from` that there is no such route any more.
+    pub fn withdraw(&mut self, from: usize, to: usize, prefix: &str) {
+        let prefixes = [prefix.parse().expect("a prefix")];
+        self.inject(from, to, |context, out| {
+            packet::encode_withdrawal(&prefixes, context, out);
+        });
+    }
+
+    /// What `from` is to tell `to` of a prefix, or why it does not.
+    pub fn exported(&self, from: usize, to: usize, prefix: &str) -> Result<Exported, String> {
+        let peer = self.speakers[from].peer_of_address(self.addresses[to]).expect("a peer");
+        let exported = self.speakers[from].exported(peer, prefix.parse().expect("a prefix"));
+        exported.expect("a session and a route").map_err(|reason| reason.to_string())
+    }
+
+    /// The one route to a prefix that `to` has from `from`.
+    pub fn received(&self, to: usize, from: usize, prefix: &str) -> Option<Route> {
+        let peer = self.speakers[to].peer_of_address(self.addresses[from])?;
+        let received = self.speakers[to].rib().received(prefix.parse().expect("a prefix"), peer)?;
+        Some(received.route.clone())
+    }
+
+    /// The kernel's BGP routes of a machine: prefix and gateways.
+    pub fn kernel(&self, index: usize) -> BTreeMap<String, Vec<String>> {
+        let ours = self.speakers[index].host().routes().filter(|route| route.protocol == PROTOCOL_BGP);
+        let gateway = |hop: &Hop| hop.gateway.map_or_else(|| "on link".to_owned(), |gateway| gateway.to_string());
+        ours.map(|route| (route.prefix.to_string(), route.hops.iter().map(gateway).collect())).collect()
+    }
+
+    /// The peer that the other speaker is to a speaker, and the connection that is established with it.
+    pub fn session(&self, of: usize, with: usize) -> Option<(PeerId, ConnectionId)> {
+        let peer = self.speakers[of].peer_of_address(self.addresses[with])?;
+        Some((peer, self.speakers[of].peer(peer)?.established()?.connection()))
     }
 
     /// The machine of a speaker changes.
@@ -263,24 +377,43 @@ impl Sim {
                     self.put(at, Delivery::Closed { to: end.other });
                 }
                 Output::UpdatesPending { peer, connection } => self.pull(index, peer, connection),
-                // The kernel takes everything.
-                Output::Fib(op) => {
-                    self.speakers[index].handle_input(Input::FibDone { op, result: Ok(()) }, self.now);
-                }
+                Output::Fib(op) => self.ask_kernel(index, op),
                 Output::Notice(notice) => self.notices.push((index, notice)),
             }
         }
     }
 
-    fn pull(&mut self, index: usize, peer: PeerId, connection: ConnectionId) {
-        while self.speakers[index].has_updates(peer) {
-            let mut octets = Vec::new();
-            self.speakers[index].poll_updates(peer, connection, &mut octets, 1, self.now);
-            if octets.is_empty() {
-                return;
-            }
-            self.send(connection, &octets);
+    /// The kernel answers, and tells everybody who listens what it did.
+    fn ask_kernel(&mut self, index: usize, op: FibOp) {
+        let result = if self.refusing.contains(&index) { Err("no buffer space".to_owned()) } else { Ok(()) };
+        let done = result.is_ok();
+        self.fib_ops.push((index, op.clone()));
+        self.speakers[index].handle_input(Input::FibDone { op: op.clone(), result }, self.now);
+        if done {
+            let FibRoute { prefix, table, metric, protocol, hops } = op.route().clone();
+            let route = HostRoute { table, prefix, metric, protocol, kind: RouteKind::Unicast, hops };
+            let event = match op {
+                FibOp::Install(_) | FibOp::Replace(_) => HostEvent::RouteSet(route),
+                FibOp::Withdraw(_) => HostEvent::RouteRemoved(route),
+            };
+            self.speakers[index].handle_host(event, self.now);
         }
+    }
+
+    fn pull(&mut self, index: usize, peer: PeerId, connection: ConnectionId) {
+        let reads = self.ends.get(&connection).and_then(|end| self.ends.get(&end.other)).map(|other| other.owner);
+        if reads.is_some_and(|reader| self.stalled.contains(&(index, reader))) {
+            return;
+        }
+        while self.speakers[index].has_updates(peer) && self.ends.contains_key(&connection) {
+            self.pull_one(index, peer, connection);
+        }
+    }
+
+    fn pull_one(&mut self, index: usize, peer: PeerId, connection: ConnectionId) {
+        let mut octets = Vec::new();
+        self.speakers[index].poll_updates(peer, connection, &mut octets, 1, self.now);
+        self.send(connection, &octets);
     }
 
     fn send(&mut self, connection: ConnectionId, octets: &[u8]) {
@@ -288,14 +421,36 @@ impl Sim {
         let Some(end) = self.ends.get_mut(&connection) else { return };
         let at = (self.now + latency).max(end.last_arrival);
         end.last_arrival = at;
-        let to = end.other;
-        let mut rest = octets;
-        while !rest.is_empty() {
-            let length = packet::frame_length(rest, packet::MAX_MESSAGE).ok().flatten().expect("whole messages only");
-            let (frame, behind) = rest.split_at(length);
-            self.put(at, Delivery::Frame { to, octets: frame.to_vec() });
-            rest = behind;
+        let (from, to) = (end.owner, end.other);
+        let reader = self.ends.get(&to).map_or(from, |end| end.owner);
+        for frame in frames(octets) {
+            let octets = self.on_its_way(from, reader, frame);
+            self.put(at, Delivery::Frame { to, octets });
         }
+    }
+
+    /// Counts a message, and changes it where a test wants that.
+    fn on_its_way(&mut self, from: usize, to: usize, frame: &[u8]) -> Vec<u8> {
+        let families = AfiSafi::ALL.to_vec();
+        let max_message = packet::MAX_MESSAGE;
+        let context = CodecContext { four_octet_as: true, internal: true, families, max_message };
+        match frame[packet::HEADER_LEN - 1] {
+            iana::message_type::UPDATE => *self.updates.entry((from, to)).or_default() += 1,
+            iana::message_type::NOTIFICATION => {
+                if let Ok(Message::Notification(notification)) = packet::decode(frame, &context) {
+                    self.notifications.push((from, notification.to_string()));
+                }
+            }
+            iana::message_type::OPEN if self.two_octets_only.contains(&(from.min(to), from.max(to))) => {
+                let Ok(Message::Open(mut open)) = packet::decode(frame, &context) else { panic!("an OPEN") };
+                open.capabilities.retain(|capability| !matches!(capability, Capability::FourOctetAs(_)));
+                let mut octets = Vec::new();
+                packet::encode(&Message::Open(open), &context, &mut octets).expect("shorter than before");
+                return octets;
+            }
+            _ => {}
+        }
+        frame.to_vec()
     }
 
     fn put(&mut self, at: Instant, delivery: Delivery) {
@@ -313,41 +468,75 @@ impl Sim {
     }
 }
 
-/// A machine with this address on eth0 in 10.13.76.0/24 and these on its loopback interface.
+fn parse(text: &str) -> Config {
+    Config::parse("sim", text).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+/// The messages that stand behind each other.
+fn frames(mut octets: &[u8]) -> Vec<&[u8]> {
+    let mut frames = Vec::new();
+    while !octets.is_empty() {
+        let length = packet::frame_length(octets, packet::MAX_MESSAGE).ok().flatten().expect("whole messages only");
+        let (frame, behind) = octets.split_at(length);
+        frames.push(frame);
+        octets = behind;
+    }
+    frames
+}
+
+/// A machine with this address on eth0, in a /24 or a /64, and these on its loopback interface.
 pub fn machine(address: IpAddr, loopbacks: &[IpAddr]) -> Snapshot {
-    let link = |index, name: &str, loopback: bool| Link {
-        index,
-        name: name.to_owned(),
-        mac: (!loopback).then_some([2, 0, 0, 0, 0, 1]),
-        mtu: 1500,
-        up: true,
-        loopback,
-    };
-    let on_lo = |address: &IpAddr| Address { link: LO, address: *address, prefix_len: 32, peer: None };
+    let on_lo = |address: &IpAddr| own_address(LO, *address);
     let mut addresses: Vec<Address> = loopbacks.iter().map(on_lo).collect();
-    addresses.push(Address { link: ETH0, address, prefix_len: 24, peer: None });
-    let route = |prefix: &str, gateway: Option<Ipv4Addr>| HostRoute {
-        table: 254,
+    let (subnet, default, gateway) = match address {
+        IpAddr::V4(_) => ("10.13.76.0/24", "0.0.0.0/0", "10.13.76.1"),
+        IpAddr::V6(_) => ("2001:db8:76::/64", "::/0", "2001:db8:76::1"),
+    };
+    addresses.push(own_address(ETH0, address));
+    Snapshot {
+        links: vec![link(LO, "lo", true), link(ETH0, "eth0", true)],
+        addresses,
+        neighbours: Vec::new(),
+        routes: vec![route(subnet, None, ETH0), route(default, Some(gateway), ETH0)],
+    }
+}
+
+/// An interface; a loopback if it is called so.
+pub fn link(index: u32, name: &str, up: bool) -> Link {
+    let loopback = name == "lo";
+    let mac = (!loopback).then_some([2, 0, 0, 0, 0, 1]);
+    Link { index, name: name.to_owned(), mac, mtu: 1500, up, loopback }
+}
+
+/// An address: alone on the loopback interface, in a /24 or /64 elsewhere.
+pub fn own_address(link: u32, address: IpAddr) -> Address {
+    let prefix_len = match address {
+        _ if link == LO => AfiSafi::of(address).address_bits(),
+        IpAddr::V4(_) => 24,
+        IpAddr::V6(_) => 64,
+    };
+    Address { link, address, prefix_len, peer: None }
+}
+
+/// A route of the kernel's own.
+pub fn route(prefix: &str, gateway: Option<&str>, link: u32) -> HostRoute {
+    let gateway = gateway.map(|gateway| gateway.parse().expect("an address"));
+    HostRoute {
+        table: TABLE_MAIN,
         prefix: prefix.parse().expect("a prefix"),
         metric: 0,
         protocol: 2,
         kind: RouteKind::Unicast,
-        hops: vec![Hop { gateway: gateway.map(IpAddr::V4), link: ETH0, weight: 1 }],
-    };
-    Snapshot {
-        links: vec![link(LO, "lo", true), link(ETH0, "eth0", false)],
-        addresses,
-        neighbours: Vec::new(),
-        routes: vec![route("10.13.76.0/24", None), route("0.0.0.0/0", Some(Ipv4Addr::new(10, 13, 76, 1)))],
+        hops: vec![Hop { gateway, link, weight: 1 }],
     }
 }
 
 /// A loopback address appears.
 pub fn loopback_added(address: [u8; 4]) -> HostEvent {
-    HostEvent::AddressAdded(Address { link: LO, address: IpAddr::from(address), prefix_len: 32, peer: None })
+    HostEvent::AddressAdded(own_address(LO, IpAddr::from(address)))
 }
 
 /// A loopback address goes.
 pub fn loopback_removed(address: [u8; 4]) -> HostEvent {
-    HostEvent::AddressRemoved(Address { link: LO, address: IpAddr::from(address), prefix_len: 32, peer: None })
+    HostEvent::AddressRemoved(own_address(LO, IpAddr::from(address)))
 }

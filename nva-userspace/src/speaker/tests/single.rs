@@ -63,7 +63,7 @@ fn what_a_peer_taught_is_not_taught_back() {
 }
 
 #[test]
-fn no_advertise_is_obeyed() {
+fn an_export_policy_sets_communities() {
     let mark = "[[policy]]\nname = \"mark\"\n[[policy.statement]]\n\
                 then = { set-communities = [\"no-export\", \"65001:7\"], accept = true }";
     let mut sim = up(&pair(mark, "", "export = [\"mark\"]", "import = [\"all\"]"));

@@ -1,0 +1,116 @@
+//! IPv6, over sessions of either family, and peers that know 2-octet AS numbers only.
+
+use std::net::IpAddr;
+
+use super::sim::{ETH0, LO, Sim, loopback_added, machine, own_address, route};
+use super::{MINUTE, OPEN, SOON, established, speaker};
+use crate::host::HostEvent;
+
+const PREFIX: &str = "2001:db8:100::1/128";
+
+fn ipv6(text: &str) -> IpAddr {
+    text.parse().expect("an address")
+}
+
+fn loopback() -> HostEvent {
+    HostEvent::AddressAdded(own_address(LO, ipv6("2001:db8:100::1")))
+}
+
+fn on_eth0(last: u8) -> [HostEvent; 2] {
+    let address = own_address(ETH0, ipv6(&format!("2001:db8:76::{last}")));
+    [HostEvent::AddressAdded(address), HostEvent::RouteSet(route("2001:db8:76::/64", None, ETH0))]
+}
+
+fn pair() -> Sim {
+    let configs = [speaker(65001, 10, "", "", &[(20, 65002, OPEN)]), speaker(65002, 20, "", "", &[(10, 65001, OPEN)])];
+    established(Sim::new(1, &configs))
+}
+
+#[test]
+fn ipv6_routes_over_an_ipv6_session() {
+    let config = |asn: u32, last: u8, other: u8, other_asn: u32| {
+        let peer = format!("[[peer]]\nname = \"o\"\naddress = \"2001:db8:76::{other}\"\nasn = {other_asn}\n{OPEN}\n");
+        speaker(asn, last, "", &peer, &[])
+    };
+    let configs = [config(65001, 10, 20, 65002), config(65002, 20, 10, 65001)];
+    let addresses = vec![ipv6("2001:db8:76::10"), ipv6("2001:db8:76::20")];
+    let mut sim = established(Sim::at(1, &configs, addresses, |address| machine(address, &[])));
+    sim.host(0, loopback());
+    sim.run_until("the route", SOON, |sim| !sim.learned(1, 0).is_empty());
+    assert_eq!(sim.learned(1, 0), [(PREFIX.into(), "2001:db8:76::10".into(), "65001".into())]);
+    assert_eq!(sim.kernel(1)[PREFIX], ["2001:db8:76::10"]);
+}
+
+#[test]
+fn ipv6_routes_over_an_ipv4_session_have_the_ipv6_address_of_its_interface() {
+    let mut sim = pair();
+    for (index, last) in [(0, 10), (1, 20)] {
+        on_eth0(last).into_iter().for_each(|event| sim.host(index, event));
+    }
+    sim.host(0, loopback());
+    sim.host(0, loopback_added([100, 0, 0, 1]));
+    sim.run_until("both routes", SOON, |sim| sim.loc_rib(1).len() == 2);
+    let expected = [("100.0.0.1/32", "10.13.76.10"), (PREFIX, "2001:db8:76::10")];
+    let expected = expected.map(|(prefix, next_hop)| (prefix.into(), next_hop.into(), "65001".into()));
+    assert_eq!(sim.learned(1, 0), expected);
+    assert_eq!(sim.kernel(1)[PREFIX], ["2001:db8:76::10"]);
+}
+
+#[test]
+fn ipv6_routes_wait_until_there_is_an_address_to_tell() {
+    let mut sim = pair();
+    on_eth0(20).into_iter().for_each(|event| sim.host(1, event));
+    sim.host(0, loopback());
+    sim.run_for(SOON);
+    assert_eq!(sim.learned(1, 0), []);
+    let reason = sim.exported(0, 1, PREFIX).expect_err("no address");
+    assert!(reason.contains("no ipv6-unicast address of ours"), "{reason}");
+    on_eth0(10).into_iter().for_each(|event| sim.host(0, event));
+    sim.run_until("the route", SOON, |sim| !sim.loc_rib(1).is_empty());
+}
+
+#[test]
+fn what_was_on_no_subnet_is_taken_once_it_is_on_one() {
+    let mut sim = pair();
+    on_eth0(10).into_iter().for_each(|event| sim.host(0, event));
+    sim.host(0, loopback());
+    sim.run_until("the route", SOON, |sim| !sim.learned(1, 0).is_empty());
+    assert!(sim.loc_rib(1).is_empty(), "RFC 4271 §6.3");
+    let sent = sim.updates[&(0, 1)];
+    on_eth0(20).into_iter().for_each(|event| sim.host(1, event));
+    assert_eq!(sim.loc_rib(1).len(), 1);
+    assert_eq!(sim.updates[&(0, 1)], sent, "nothing was sent again");
+}
+
+/// RFC 6793 §4.2: what does not fit travels in AS4_PATH past whoever does not understand it.
+#[test]
+fn long_as_numbers_survive_a_session_with_short_ones() {
+    let far = 4_200_000_001;
+    let configs = [
+        speaker(far, 10, "", "", &[(20, 65002, OPEN)]),
+        speaker(65002, 20, "", "", &[(10, far, OPEN), (30, 65003, OPEN)]),
+        speaker(65003, 30, "", "", &[(20, 65002, OPEN)]),
+    ];
+    let mut sim = Sim::new(1, &configs);
+    sim.two_octets_only.insert((1, 2));
+    let mut sim = established(sim);
+    let (peer, _) = sim.session(2, 1).expect("a session");
+    let negotiated = sim.speakers[2].peer(peer).and_then(|peer| peer.established()).expect("up").negotiated();
+    assert!(!negotiated.context.four_octet_as);
+    sim.host(0, loopback_added([100, 0, 0, 1]));
+    sim.run_until("the route", SOON, |sim| !sim.loc_rib(2).is_empty());
+    assert_eq!(sim.learned(2, 1), [("100.0.0.1/32".into(), "10.13.76.10".into(), "65002 4200000001".into())]);
+}
+
+/// A peer in an AS that does not fit is AS_TRANS to one that knows 2 octets only.
+#[test]
+fn as_trans_does_not_pass_for_the_configured_as() {
+    let far = 4_200_000_001;
+    let configs = [speaker(far, 10, "", "", &[(20, 65002, OPEN)]), speaker(65002, 20, "", "", &[(10, far, OPEN)])];
+    let mut sim = Sim::new(1, &configs);
+    sim.two_octets_only.insert((0, 1));
+    sim.run_for(MINUTE);
+    assert_eq!(sim.established(0) + sim.established(1), 0);
+    let refused = (1, "OPEN Message Error/Bad Peer AS".to_owned());
+    assert!(sim.notifications.contains(&refused), "{:?}", sim.notifications);
+}
