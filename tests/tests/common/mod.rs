@@ -2,24 +2,43 @@
 
 #![expect(dead_code, reason = "each test program uses a part of it")]
 
+pub mod capture;
+
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use ipnet::Ipv4Net;
-use nva_tests::daemon::{Kind, Relation, Route, Router};
+use nva_tests::daemon::{Kind, Relation, Route, Router, nva_binary};
 use nva_tests::instance::Instance;
 use nva_tests::lab::Lab;
 use nva_tests::topology::{Machine, Topology, VNET, in_vnet};
 use nva_tests::wait::wait_until;
+use serde_json::Value;
 
 /// How long sessions may take to come up and routes to arrive.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A network without a route server, with daemons started and not waited for.
 pub fn lab_of(machines: Vec<Machine>) -> Lab {
+    let mut lab = quiet_lab_of(machines);
+    start_daemons(&mut lab);
+    lab
+}
+
+/// A network without a route server and, until [`start_daemons`], without daemons.
+pub fn quiet_lab_of(machines: Vec<Machine>) -> Lab {
     let topology = Topology { vnet: VNET, route_server: Vec::new(), peerings: Vec::new(), machines };
-    Lab::up(Instance::unique(), topology).expect("the lab comes up")
+    Lab::build(Instance::unique(), topology).expect("the lab comes up")
+}
+
+/// Starts every daemon of a lab and does not wait for it.
+pub fn start_daemons(lab: &mut Lab) {
+    for machine in lab.state.topology.machines.clone() {
+        if let Some((kind, router)) = machine.runs {
+            lab.start(&machine.name, kind, router).expect("started");
+        }
+    }
 }
 
 /// A machine with a daemon that originates `networks` and is told nothing of peers yet.
@@ -51,19 +70,54 @@ pub fn route(text: &str, next_hop: Ipv4Addr, as_path: &[u32], peer: &str) -> Rou
     Route { prefix: prefix(text), next_hop, as_path: as_path.to_vec(), peer: peer.to_owned() }
 }
 
-/// Waits until a daemon has exactly these routes from its peers, in the order of their prefixes.
+/// Waits until a daemon has exactly these routes from its peers, in the order of their prefixes. Its own routes that a
+/// peer tells it again do not count: no daemon uses them (RFC 4271 §9.1.2), and only some show them.
 pub fn wait_for_routes(lab: &Lab, machine: &str, expected: &[Route]) {
-    let daemon = lab.daemon(machine).expect("a daemon");
-    let result = wait_until(PATIENCE, &format!("the routes of {machine}"), || {
-        let routes = daemon.routes()?;
+    wait_for(lab, &format!("the routes of {machine}"), || {
+        let daemon = lab.daemon(machine)?;
+        let mut routes = daemon.routes()?;
+        routes.retain(|route| !route.as_path.contains(&daemon.setup.router.asn));
         if routes != expected {
             bail!("{routes:#?}\ninstead of {expected:#?}");
         }
         Ok(())
     });
-    result.unwrap_or_else(|error| {
-        panic!("{error}\n{}", daemon.processes.iter().map(|p| p.log_tail()).collect::<String>())
-    });
+}
+
+/// Waits until `look` is content; fails with what it saw last and the ends of all logs.
+pub fn wait_for<T>(lab: &Lab, what: &str, look: impl FnMut() -> anyhow::Result<T>) -> T {
+    wait_until(PATIENCE, what, look).unwrap_or_else(|error| panic!("{error}\n{}", logs(lab)))
+}
+
+/// The ends of the logs of everything that runs in a lab.
+pub fn logs(lab: &Lab) -> String {
+    let processes = lab.state.daemons.iter().flat_map(|daemon| &daemon.processes);
+    processes.map(|process| format!("-- {}:\n{}\n", process.name, process.log_tail())).collect()
+}
+
+/// Waits until the daemons of these machines answer and have all their sessions.
+pub fn wait_established(lab: &Lab, machines: &[&str]) {
+    for machine in machines {
+        let daemon = lab.daemon(machine).expect("a daemon");
+        let up = daemon.wait_ready().and_then(|()| daemon.wait_established(PATIENCE));
+        up.unwrap_or_else(|error| panic!("{error:#}\n{}", logs(lab)));
+    }
+}
+
+/// `nva ARGUMENTS --json`, asked of the daemon of a machine.
+pub fn nva_json(lab: &Lab, machine: &str, arguments: &[&str]) -> anyhow::Result<Value> {
+    let setup = &lab.daemon(machine)?.setup;
+    let socket = setup.directory.join("nva.sock").display().to_string();
+    let binary = nva_binary()?.display().to_string();
+    let text = setup.namespace.run(&[&[binary.as_str(), "--socket", &socket], arguments, &["--json"]].concat())?;
+    serde_json::from_str(&text).with_context(|| format!("nva {} printed {text}", arguments.join(" ")))
+}
+
+/// The row of `nva show peers` about a peer.
+pub fn nva_peer(lab: &Lab, machine: &str, peer: &str) -> anyhow::Result<Value> {
+    let reply = nva_json(lab, machine, &["show", "peers"])?;
+    let row = reply["rows"].as_array().and_then(|rows| rows.iter().find(|row| row["name"] == peer));
+    row.cloned().with_context(|| format!("{machine} has no peer {peer}: {reply}"))
 }
 
 /// Whether a ping is answered.
