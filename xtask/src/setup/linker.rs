@@ -33,6 +33,8 @@ pub fn install(workspace: &Workspace, toolchain: &BpfToolchain) -> Result<PathBu
         .cargo(workspace)
         .env("LLVM_PREFIX", prefix)
         .env("CARGO_TARGET_DIR", &build_dir)
+        // Its profile asks for full debug information, which nobody here reads, and which takes its time.
+        .env("CARGO_PROFILE_RELEASE_DEBUG", "0")
         .args(["install", "bpf-linker", "--locked", "--force", "--version"])
         .arg(format!("={VERSION}"))
         .args(["--no-default-features", "--features"])
