@@ -116,3 +116,45 @@ impl<M: Memory> NextHopTable<M> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn next_hop(ifindex: u32) -> NextHop {
+        NextHop { ifindex, mtu: 1500, ..NextHop::default() }
+    }
+
+    fn table(slots: usize) -> NextHopTable<Vec<u32>> {
+        NextHopTable::new(vec![0; slots * NextHop::WORDS])
+    }
+
+    #[test]
+    fn equal_next_hops_share_a_slot_that_is_free_after_the_last_and_a_grace_period() {
+        let mut table = table(2);
+        assert_eq!((table.acquire(next_hop(5)), table.acquire(next_hop(5))), (Some(1), Some(1)));
+        assert_eq!(table.acquire(next_hop(6)), None, "slot 0 is not to be had");
+        table.release(1);
+        assert_eq!(table.retired(), 0);
+        table.release(1);
+        assert_eq!((table.retired(), table.read(1)), (1, next_hop(5)), "readers may still be there");
+        assert_eq!(table.acquire(next_hop(5)), None, "not even for the same");
+        table.grace_period_passed();
+        assert_eq!(table.acquire(next_hop(6)), Some(1));
+    }
+
+    #[test]
+    fn what_is_taken_over_stays_if_it_is_asked_for() {
+        let mut former = table(4);
+        for ifindex in [5, 6] {
+            former.acquire(next_hop(ifindex)).expect("a slot");
+        }
+        let mut table = NextHopTable::new(former.memory);
+        assert_eq!(table.acquire(next_hop(6)), Some(2));
+        assert_eq!(table.acquire(next_hop(7)), Some(3));
+        table.drop_unused();
+        table.grace_period_passed();
+        assert_eq!((table.read(1), table.read(2)), (NextHop::default(), next_hop(6)));
+        assert_eq!(table.usage(), (2, 3));
+    }
+}

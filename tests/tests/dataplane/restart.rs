@@ -252,3 +252,33 @@ fn sizes_of_a_former_process_are_kept() {
         assert_eq!(Dataplane::open(&larger).expect("open again").usage().blocks, (0, 16));
     });
 }
+
+#[test]
+fn a_link_of_another_version_runs_the_new_program_without_a_gap() {
+    let machine = Machine::new();
+    let bpffs = BpfFs::new();
+    machine.router.run(|| {
+        drop(Machine::dataplane(bpffs.path()));
+        let ours = bpffs.path().join(format!("v{}", nva_common::LAYOUT_VERSION));
+        let older = bpffs.path().join("v0");
+        std::fs::rename(&ours, &older).expect("as if another version had made it");
+        let mut dataplane = Dataplane::open(&options(bpffs.path())).expect("open");
+        assert!(!dataplane.is_adopted(), "its maps are not ours to read");
+        let index = nix::net::if_::if_nametoindex("in").expect("in");
+        assert!(dataplane.attach(index, "in").expect("attach").adopted);
+        assert!(ours.join("link_in").exists() && !older.join("link_in").exists());
+        let end = Instant::now() + PATIENCE;
+        machine.wires[0].send(&Packet::udp(MACS[0], [11, 0, 0, 1].into(), [10, 1, 0, 1].into()).frame());
+        // Nobody told the MAC yet.
+        while count(&dataplane, Reason::NotOurMac) == 0 {
+            assert!(Instant::now() < end, "the link runs the old program");
+            thread::yield_now();
+        }
+        drop(dataplane);
+        let mut interfaces = Dataplane::remove(bpffs.path()).expect("remove");
+        interfaces.sort();
+        assert_eq!(interfaces, INTERFACES, "of every version");
+        assert!(!ours.exists() && !older.exists());
+        assert_eq!(Dataplane::remove(bpffs.path()).expect("nothing left"), [""; 0]);
+    });
+}
