@@ -1,6 +1,6 @@
 //! From what is written to what it means: the file's top level.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -38,12 +38,12 @@ pub(super) fn build(file: File, problems: &mut Problems<'_>) -> Option<Config> {
     let (asn, router_id) = (asn?, router_id?);
     let own = peers::Own { asn, router_id, policies: &policies };
     let (peers, reach) = peers::build(&file.peer, &file.peer_group, own, problems).into_iter().unzip();
-    let control_socket = file.router.control_socket.map(Spanned::into_inner);
+    let control_socket = control_socket(file.router.control_socket, problems);
     Some(Config {
         speaker: SpeakerConfig { asn, router_id, peers, decision, originate, fib, reconcile_after, seed: 0 },
         reach,
         listen,
-        control_socket: PathBuf::from(control_socket.as_deref().unwrap_or(DEFAULT_CONTROL_SOCKET)),
+        control_socket,
         xdp,
     })
 }
@@ -59,11 +59,32 @@ where
 
 /// Parses an address; the standard library's own error says nothing of what was expected.
 pub(super) fn address(text: &Text, problems: &mut Problems<'_>) -> Option<IpAddr> {
-    let parsed = text.get_ref().parse();
-    if parsed.is_err() {
-        problems.add(text.span(), format_args!("{:?} is not an IPv4 or IPv6 address", text.get_ref()));
+    let written = text.get_ref();
+    let problem = match written.parse().map(|address: IpAddr| address.to_canonical()) {
+        Ok(address) if address.is_unspecified() || address.is_multicast() || address == Ipv4Addr::BROADCAST => {
+            format!("{address} is not the address of a single machine")
+        }
+        Ok(address) if is_link_local(address) => {
+            format!("{address} is a link-local address: sessions need another, which is clear without an interface")
+        }
+        Ok(address) => return Some(address),
+        Err(_) => match written.split_once('/') {
+            Some((address, _)) if address.parse::<IpAddr>().is_ok() => {
+                format!("{written:?} is a prefix: write the address alone, such as {address:?}")
+            }
+            Some(_) | None => format!("{written:?} is not an IPv4 or IPv6 address"),
+        },
+    };
+    problems.add(text.span(), problem);
+    None
+}
+
+fn is_link_local(address: IpAddr) -> bool {
+    match address {
+        // Azure and others use these like any other address of a subnet.
+        IpAddr::V4(_) => false,
+        IpAddr::V6(address) => address.is_unicast_link_local(),
     }
-    parsed.ok()
 }
 
 /// A single AS number that a speaker may have.
@@ -112,6 +133,9 @@ fn listen(router: &RouterTable, problems: &mut Problems<'_>) -> Vec<SocketAddr> 
     for text in listen {
         let written = text.get_ref();
         match written.parse().or_else(|_| written.parse().map(|address: IpAddr| SocketAddr::new(address, BGP_PORT))) {
+            Ok(address) if addresses.contains(&address) => {
+                problems.add(text.span(), format_args!("{address} is listened on twice"));
+            }
             Ok(address) => addresses.push(address),
             Err(_) => problems.add(
                 text.span(),
@@ -140,7 +164,9 @@ fn decision(router: &RouterTable, problems: &mut Problems<'_>) -> DecisionConfig
 
 fn originate(table: OriginateTable, problems: &mut Problems<'_>) -> Originate {
     let prefixes = table.prefixes.iter().filter_map(|text| parse::<Prefix>(text, problems)).collect();
-    Originate { interfaces: table.interfaces, connected: table.connected, prefixes }
+    let interfaces = interface_names(table.interfaces, problems);
+    let connected = interface_names(table.connected, problems);
+    Originate { interfaces, connected, prefixes }
 }
 
 fn fib(table: &FibTable, problems: &mut Problems<'_>) -> Option<FibConfig> {
@@ -161,14 +187,33 @@ fn fib(table: &FibTable, problems: &mut Problems<'_>) -> Option<FibConfig> {
 }
 
 fn xdp(table: XdpTable, problems: &mut Problems<'_>) -> XdpConfig {
-    for name in &table.interfaces {
-        if name.get_ref().is_empty() || name.get_ref().len() > INTERFACE_NAME_MAX {
-            problems.add(name.span(), format_args!("{:?} cannot be the name of an interface", name.get_ref()));
-        }
-    }
     XdpConfig {
-        interfaces: table.interfaces.into_iter().map(Spanned::into_inner).collect(),
+        interfaces: interface_names(table.interfaces, problems),
         pin_directory: table.pin_directory.map(PathBuf::from),
         debug: table.debug,
     }
+}
+
+fn control_socket(path: Option<Text>, problems: &mut Problems<'_>) -> PathBuf {
+    let Some(path) = path else { return PathBuf::from(DEFAULT_CONTROL_SOCKET) };
+    if path.get_ref().is_empty() {
+        problems.add(path.span(), format_args!("the path is empty: leave the key out for {DEFAULT_CONTROL_SOCKET:?}"));
+    }
+    PathBuf::from(path.into_inner())
+}
+
+fn interface_names(names: Vec<Text>, problems: &mut Problems<'_>) -> Vec<String> {
+    let mut known = Vec::new();
+    for name in names {
+        let (place, name) = (name.span(), name.into_inner());
+        let odd = |c: char| c.is_whitespace() || matches!(c, '/' | ':');
+        if name.is_empty() || name.len() > INTERFACE_NAME_MAX || name.contains(odd) {
+            problems.add(place, format_args!("{name:?} cannot be the name of an interface"));
+        } else if known.contains(&name) {
+            problems.add(place, format_args!("interface {name:?} is listed twice"));
+        } else {
+            known.push(name);
+        }
+    }
+    known
 }

@@ -68,6 +68,8 @@ impl<'a> Problems<'a> {
     /// The value, if nothing was wrong.
     pub(super) fn into_result<T>(mut self, value: Option<T>) -> Result<T, ConfigError> {
         self.found.sort_by_key(|problem| (problem.line, problem.column));
+        // What a group says wrong is wrong for each of its members.
+        self.found.dedup();
         match value {
             Some(value) if self.found.is_empty() => Ok(value),
             Some(_) | None => Err(ConfigError::Invalid { problems: self.found }),

@@ -59,7 +59,10 @@ pub struct RouterTable {
 
 /// An AS number as a number, or as text that may hold a range.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "expected an AS number from 1 to 4294967295; several stand in quotes, such as \"65100-65109\""
+)]
 pub enum AsnText {
     /// `65000`
     Number(u32),
@@ -96,13 +99,13 @@ pub struct StatementTable {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct MatchTable {
     /// `["10.0.0.0/8 ge 24 le 28"]`
-    pub prefixes: Option<Vec<Text>>,
+    pub prefixes: Option<Spanned<Vec<Text>>>,
     /// A Cisco-style expression.
     pub as_path: Option<Text>,
     /// `"local"`, `"peer NAME"` or `"group NAME"`.
     pub source: Option<Text>,
     /// Any of these.
-    pub communities: Option<Vec<Text>>,
+    pub communities: Option<Spanned<Vec<Text>>>,
 }
 
 /// `then = { … }`
@@ -114,7 +117,7 @@ pub struct ThenTable {
     /// `"auto"`, `"self"`, `"keep"`, `"gateway"` or an address.
     pub next_hop: Option<Text>,
     /// How often our AS is put in front of the path, or which AS how often.
-    pub prepend: Option<PrependValue>,
+    pub prepend: Option<Spanned<PrependValue>>,
     /// Communities to add.
     pub add_communities: Option<Vec<Text>>,
     /// Communities to remove.
@@ -129,7 +132,11 @@ pub struct ThenTable {
 
 /// `prepend = 2` or `prepend = { asn = 65100, times = 2 }`.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    deny_unknown_fields,
+    expecting = "expected how often our AS is prepended, from 1 to 255, or { asn = 65100, times = 2 } for another AS"
+)]
 pub enum PrependValue {
     /// Our own AS, this often.
     Times(u8),
@@ -157,7 +164,7 @@ pub struct PeerTable {
     /// Its address.
     pub address: Option<Text>,
     /// The TCP port on which it listens.
-    pub port: Option<u16>,
+    pub port: Option<Spanned<u16>>,
     /// Its AS, or the ASes that it may have.
     pub asn: Option<Spanned<AsnText>>,
     /// Our address on the session.
@@ -171,7 +178,7 @@ pub struct PeerTable {
     /// The time between attempts to connect, in seconds.
     pub connect_retry: Option<Spanned<u16>>,
     /// The families to offer.
-    pub families: Option<Vec<Text>>,
+    pub families: Option<Spanned<Vec<Text>>>,
     /// Policies for what comes in.
     pub import: Option<Vec<Text>>,
     /// Policies for what goes out.
@@ -200,10 +207,10 @@ pub enum PeerKind {
 pub struct OriginateTable {
     /// Interfaces whose addresses are originated.
     #[serde(default)]
-    pub interfaces: Vec<String>,
+    pub interfaces: Vec<Text>,
     /// Interfaces whose connected subnets are originated.
     #[serde(default)]
-    pub connected: Vec<String>,
+    pub connected: Vec<Text>,
     /// Prefixes that are originated in any case.
     #[serde(default)]
     pub prefixes: Vec<Text>,

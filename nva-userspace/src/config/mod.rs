@@ -9,6 +9,7 @@ mod peers;
 mod policies;
 #[cfg(test)]
 mod tests;
+mod wording;
 
 pub use error::{ConfigError, Problem};
 
@@ -72,7 +73,9 @@ impl Config {
         let config = match toml::from_str::<file::File>(text) {
             Ok(file) => build::build(file, &mut problems),
             Err(error) => {
-                problems.add(error.span().unwrap_or(0..0), error.message());
+                let place = error.span().unwrap_or(0..0);
+                let message = wording::in_words(error.message(), text.get(place.clone()).unwrap_or_default());
+                problems.add(place, message);
                 None
             }
         };

@@ -42,8 +42,11 @@ pub(super) fn build(
     let mut names: BTreeMap<&str, ()> = BTreeMap::new();
     let mut addresses = BTreeMap::new();
     let mut built = Vec::new();
+    for group in groups {
+        check_group(group, own, problems);
+    }
     for table in peers {
-        let name = table.name.get_ref().as_str();
+        let name = named(table, problems);
         if names.insert(name, ()).is_some() {
             problems.add(table.name.span(), format_args!("a second peer is named {name:?}: names are unique"));
         }
@@ -72,7 +75,7 @@ pub(super) fn build(
 fn group_names<'a>(groups: &'a [PeerTable], problems: &mut Problems<'_>) -> BTreeMap<&'a str, &'a PeerTable> {
     let mut by_name = BTreeMap::new();
     for group in groups {
-        if by_name.insert(group.name.get_ref().as_str(), group).is_some() {
+        if by_name.insert(named(group, problems), group).is_some() {
             problems.add(group.name.span(), format_args!("a second peer-group is named {:?}", group.name.get_ref()));
         }
         if let Some(address) = &group.address {
@@ -83,6 +86,36 @@ fn group_names<'a>(groups: &'a [PeerTable], problems: &mut Problems<'_>) -> BTre
         }
     }
     by_name
+}
+
+fn named<'a>(table: &'a PeerTable, problems: &mut Problems<'_>) -> &'a str {
+    let name = table.name.get_ref();
+    if name.trim() != name || name.is_empty() {
+        problems.add(table.name.span(), format_args!("{name:?} is no name: it is empty, or has space around it"));
+    }
+    name
+}
+
+/// Finds what is wrong with a group that nobody may belong to yet.
+fn check_group(group: &PeerTable, own: Own<'_>, problems: &mut Problems<'_>) {
+    let azure = is_azure(group);
+    let remote_as = group.asn.as_ref().and_then(|_| remote_as(group, azure, problems));
+    if let Some(text) = &group.local_address {
+        address(text, problems);
+    }
+    if let Some(text) = &group.next_hop {
+        parse::<NextHopMode>(text, problems);
+    }
+    port(group, problems);
+    session(group, remote_as, azure, own, problems);
+    multihop(group, azure, false, problems);
+    let import = chain(group.import.as_deref(), false, own, problems);
+    refuse_outbound_modes(&import, group.import.as_deref().unwrap_or_default(), problems);
+    chain(group.export.as_deref(), false, own, problems);
+}
+
+fn is_azure(table: &PeerTable) -> bool {
+    table.kind.as_ref().is_some_and(|kind| *kind.get_ref() == PeerKind::AzureRouteServer)
 }
 
 /// The peer's own settings, and the group's where it has none.
@@ -112,7 +145,11 @@ fn with_defaults(peer: &PeerTable, group: &PeerTable) -> PeerTable {
 
 fn peer(table: &PeerTable, own: Own<'_>, problems: &mut Problems<'_>) -> Option<(PeerConfig, PeerReach)> {
     let name = table.name.get_ref();
-    let azure = table.kind.as_ref().is_some_and(|kind| *kind.get_ref() == PeerKind::AzureRouteServer);
+    let azure = is_azure(table);
+    if let (true, Some(kind), AZURE_ROUTE_SERVER_ASN) = (azure, &table.kind, own.asn) {
+        let advice = "give [router] asn another number, such as 65000";
+        problems.add(kind.span(), format_args!("AS {} is Azure Route Server's own: {advice}", own.asn));
+    }
     let remote = match &table.address {
         Some(text) => address(text, problems),
         None => {
@@ -136,6 +173,7 @@ fn peer(table: &PeerTable, own: Own<'_>, problems: &mut Problems<'_>) -> Option<
         Some(text) => parse(text, problems)?,
         None => NextHopMode::Auto,
     };
+    let port = port(table, problems);
     let (address, _) = (remote?, remote_as?);
     let peer = PeerConfig {
         name: name.clone(),
@@ -150,8 +188,16 @@ fn peer(table: &PeerTable, own: Own<'_>, problems: &mut Problems<'_>) -> Option<
         install: table.install.unwrap_or(!azure),
         enforce_first_as: table.enforce_first_as.unwrap_or(true),
     };
-    let remote = SocketAddr::new(address, table.port.unwrap_or(BGP_PORT));
+    let remote = SocketAddr::new(address, port);
     Some((peer, PeerReach { remote, local }))
+}
+
+fn port(table: &PeerTable, problems: &mut Problems<'_>) -> u16 {
+    let Some(port) = &table.port else { return BGP_PORT };
+    if *port.get_ref() == 0 {
+        problems.add(port.span(), format_args!("nobody listens on port 0: leave the key out for {BGP_PORT}"));
+    }
+    *port.get_ref()
 }
 
 fn session(
@@ -185,7 +231,7 @@ fn families(table: &PeerTable, azure: bool, problems: &mut Problems<'_>) -> Vec<
         return if azure { vec![AfiSafi::Ipv4Unicast] } else { AfiSafi::ALL.to_vec() };
     };
     let mut families = Vec::new();
-    for text in texts {
+    for text in texts.get_ref() {
         match AfiSafi::ALL.into_iter().find(|family| family.to_string() == *text.get_ref()) {
             Some(family) if families.contains(&family) => {
                 problems.add(text.span(), format_args!("{family} is listed twice"));
@@ -197,8 +243,8 @@ fn families(table: &PeerTable, azure: bool, problems: &mut Problems<'_>) -> Vec<
             ),
         }
     }
-    if let (true, Some(first)) = (families.is_empty(), texts.first()) {
-        problems.add(first.span(), "a session needs at least one family");
+    if texts.get_ref().is_empty() {
+        problems.add(texts.span(), "a session needs at least one family: leave the key out for both");
     }
     families
 }
@@ -230,8 +276,12 @@ fn remote_as(table: &PeerTable, azure: bool, problems: &mut Problems<'_>) -> Opt
         AsnText::Text(written) => range(written, text, problems),
     };
     match &remote {
-        Some(RemoteAs::Exactly(asn)) if azure && *asn != AZURE_ROUTE_SERVER_ASN => {
-            problems.add(text.span(), format_args!("an Azure Route Server is always AS {AZURE_ROUTE_SERVER_ASN}"));
+        Some(remote) if azure && *remote != RemoteAs::Exactly(AZURE_ROUTE_SERVER_ASN) => {
+            let advice = "leave asn out";
+            problems.add(
+                text.span(),
+                format_args!("an Azure Route Server is always AS {AZURE_ROUTE_SERVER_ASN}: {advice}"),
+            );
         }
         Some(RemoteAs::Exactly(asn)) if !asn.is_usable() => {
             problems.add(text.span(), format_args!("no peer can have AS {asn} (RFC 7607, RFC 6793)"));
@@ -255,9 +305,13 @@ fn range(written: &str, text: &Spanned<AsnText>, problems: &mut Problems<'_>) ->
             problems.add(text.span(), format_args!("{written:?} is an empty range: write the smaller number first"));
             None
         }
+        Ok(RemoteAs::OneOf(ranges)) if ranges.iter().any(|range| !range.start().is_usable()) => {
+            problems.add(text.span(), format_args!("{written:?}: no peer can have its first AS (RFC 7607, RFC 6793)"));
+            None
+        }
         Ok(remote) => Some(remote),
         Err(error) => {
-            problems.add(text.span(), error);
+            problems.add(text.span(), format_args!("{error}, or a range such as \"65100-65109\""));
             None
         }
     }

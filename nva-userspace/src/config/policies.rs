@@ -55,10 +55,10 @@ fn build_statement(table: StatementTable, known: &Known, problems: &mut Problems
 
 fn matches(table: &MatchTable, known: &Known, problems: &mut Problems<'_>) -> Match {
     Match {
-        prefixes: table.prefixes.as_ref().map(|texts| PrefixList::new(all::<PrefixMatch>(texts, problems))),
+        prefixes: table.prefixes.as_ref().map(|texts| PrefixList::new(some::<PrefixMatch>(texts, problems))),
         as_path: table.as_path.as_ref().and_then(|text| parse(text, problems)),
         source: table.source.as_ref().and_then(|text| source(text, known, problems)),
-        communities: table.communities.as_ref().map(|texts| all(texts, problems)),
+        communities: table.communities.as_ref().map(|texts| some(texts, problems)),
     }
 }
 
@@ -82,10 +82,7 @@ fn actions(then: &Spanned<ThenTable>, problems: &mut Problems<'_>) -> Actions {
     };
     let actions = Actions {
         next_hop: table.next_hop.as_ref().and_then(|text| parse(text, problems)),
-        prepend: table.prepend.as_ref().map(|prepend| match *prepend {
-            PrependValue::Times(times) => Prepend { asn: None, times },
-            PrependValue::Given { asn, times } => Prepend { asn: Some(Asn(asn)), times },
-        }),
+        prepend: table.prepend.as_ref().map(|value| prepend(value, problems)),
         communities: CommunityActions {
             add: communities(&table.add_communities, problems).unwrap_or_default(),
             remove: communities(&table.remove_communities, problems).unwrap_or_default(),
@@ -95,11 +92,42 @@ fn actions(then: &Spanned<ThenTable>, problems: &mut Problems<'_>) -> Actions {
         med: table.med,
         disposition: table.accept.map(|accept| if accept { Disposition::Accept } else { Disposition::Reject }),
     };
-    let does_nothing = table.next_hop.is_none() && actions == Actions::default();
-    if does_nothing {
+    if actions == Actions::default() && !says_something(table) {
         problems.add(then.span(), "this statement does nothing: say accept = true, accept = false, or what to change");
     }
     actions
+}
+
+/// Whether anything is written that does something when it is written right.
+fn says_something(table: &ThenTable) -> bool {
+    let named = [&table.add_communities, &table.remove_communities].into_iter().flatten().any(|list| !list.is_empty());
+    named || table.next_hop.is_some()
+}
+
+fn prepend(value: &Spanned<PrependValue>, problems: &mut Problems<'_>) -> Prepend {
+    let prepend = match *value.get_ref() {
+        PrependValue::Times(times) => Prepend { asn: None, times },
+        PrependValue::Given { asn, times } => Prepend { asn: Some(Asn(asn)), times },
+    };
+    if prepend.times == 0 {
+        problems.add(value.span(), "prepending 0 times does nothing: leave the key out");
+    }
+    if let Some(asn) = prepend.asn.filter(|asn| !asn.is_usable()) {
+        problems.add(value.span(), format_args!("AS {asn} has no place in a path (RFC 7607, RFC 6793)"));
+    }
+    prepend
+}
+
+/// What a list matches; an empty one is a mistake.
+fn some<T>(texts: &Spanned<Vec<Text>>, problems: &mut Problems<'_>) -> Vec<T>
+where
+    T: std::str::FromStr,
+    T::Err: std::fmt::Display,
+{
+    if texts.get_ref().is_empty() {
+        problems.add(texts.span(), "an empty list matches no route: leave the key out to match every route");
+    }
+    all(texts.get_ref(), problems)
 }
 
 fn all<T>(texts: &[Text], problems: &mut Problems<'_>) -> Vec<T>

@@ -1,5 +1,8 @@
 //! Good files mean what they say; bad ones are refused with their places.
 
+mod mistakes;
+mod reference;
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
@@ -132,8 +135,8 @@ local-address = "2001:db8::1"
 #[test]
 fn problems_have_a_line_and_a_column() {
     let cases = [
-        ("[router]\nasn = 65000\nrouter-id = 7\n", "nva.toml:3:13: invalid type: integer `7`, expected a string"),
-        ("[router]\nasn = 65000\nrouter-id = \"10.0.0.1\"\nrouter = 1\n", "nva.toml:4:1: unknown field `router`"),
+        ("[router]\nasn = 65000\nrouter-id = 7\n", "nva.toml:3:13: expected text in quotes, not 7"),
+        ("[router]\nasn = 65000\nrouter-id = \"10.0.0.1\"\nrouter = 1\n", "nva.toml:4:1: unknown key `router`"),
         ("[router]\nasn = 65000\nrouter-id = \"10.0.0\"\n", "nva.toml:3:13: \"10.0.0\" is not a router id"),
         ("[router]\nasn = 0\nrouter-id = \"10.0.0.1\"\n", "nva.toml:2:7: AS 0 is reserved"),
         ("[router\n", "nva.toml:1:8: "),

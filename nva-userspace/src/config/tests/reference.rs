@@ -1,0 +1,67 @@
+//! docs/configuration.md knows every key.
+
+use super::super::file::File;
+
+const REFERENCE: &str = include_str!("../../../../docs/configuration.md");
+
+/// No table has this key, so that serde says which ones it has.
+const NO_KEY: &str = "no-such-key";
+
+/// Every key of every table with the tables around it: found by trying, so that no list of them has to be kept.
+fn every_key() -> Vec<Vec<String>> {
+    let mut found = Vec::new();
+    let mut tables = vec![Vec::new()];
+    while let Some(path) = tables.pop() {
+        for key in keys_of(&path).unwrap_or_default() {
+            let path = [path.as_slice(), &[key]].concat();
+            tables.push(path.clone());
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// The keys of the table there; `None` if there is no table.
+fn keys_of(path: &[String]) -> Option<Vec<String>> {
+    // A table may be one or one of a list of them: every way of writing it is tried.
+    let mut bodies = vec![format!("{NO_KEY} = 1")];
+    for key in path.iter().rev() {
+        bodies = bodies
+            .iter()
+            .flat_map(|body| [format!("{key} = {{ {body} }}"), format!("{key} = [{{ {body} }}]")])
+            .collect();
+    }
+    bodies.iter().find_map(|text| {
+        let error = toml::from_str::<File>(text).err()?;
+        let rest = error.message().strip_prefix("unknown field ")?.strip_prefix(&format!("`{NO_KEY}`"))?;
+        Some(rest.split('`').skip(1).step_by(2).map(str::to_owned).collect())
+    })
+}
+
+/// The part of the reference about a table of the file's top level.
+fn section(table: &str) -> Option<&'static str> {
+    REFERENCE
+        .split("\n## ")
+        .find(|section| section.lines().next().is_some_and(|title| title.contains(&format!("[{table}]"))))
+}
+
+#[test]
+fn every_key_is_in_the_reference() {
+    let keys = every_key();
+    let missing: Vec<String> = keys
+        .iter()
+        .filter(|path| {
+            let (Some(table), Some(key)) = (path.first(), path.last()) else { return true };
+            let named = |text: &str| text.contains(&format!("`{key}`")) || text.contains(&format!(".{key}]"));
+            !section(table).is_some_and(|section| path.len() == 1 || named(section))
+        })
+        .map(|path| path.join("."))
+        .collect();
+    assert!(missing.is_empty(), "docs/configuration.md lacks {missing:?}");
+    // What was tried reached the innermost tables.
+    for path in
+        ["router.asn", "policy.statement.match.as-path", "policy.statement.then.prepend", "peer.kind", "xdp.debug"]
+    {
+        assert!(keys.iter().any(|key| key.join(".") == path), "{path} was not found among {keys:?}");
+    }
+}
