@@ -35,6 +35,8 @@ pub struct Sim {
     pub fib_ops: Vec<(usize, FibOp)>,
     /// UPDATEs that were sent, from and to.
     pub updates: BTreeMap<(usize, usize), usize>,
+    /// How often each speaker said that updates wait.
+    pub pending: BTreeMap<usize, usize>,
     /// NOTIFICATIONs that were sent, and by whom.
     pub notifications: Vec<(usize, String)>,
     /// Between these, nobody says that it can read 4-octet AS numbers.
@@ -93,6 +95,7 @@ impl Sim {
             refusing: BTreeSet::new(),
             fib_ops: Vec::new(),
             updates: BTreeMap::new(),
+            pending: BTreeMap::new(),
             notifications: Vec::new(),
             two_octets_only: BTreeSet::new(),
             stalled: BTreeSet::new(),
@@ -376,7 +379,10 @@ impl Sim {
                     let at = (self.now + self.latency()).max(end.last_arrival);
                     self.put(at, Delivery::Closed { to: end.other });
                 }
-                Output::UpdatesPending { peer, connection } => self.pull(index, peer, connection),
+                Output::UpdatesPending { peer, connection } => {
+                    *self.pending.entry(index).or_default() += 1;
+                    self.pull(index, peer, connection);
+                }
                 Output::Fib(op) => self.ask_kernel(index, op),
                 Output::Notice(notice) => self.notices.push((index, notice)),
             }

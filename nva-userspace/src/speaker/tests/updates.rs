@@ -108,7 +108,7 @@ fn a_route_that_fits_into_no_message_is_withdrawn_and_reported() {
 #[test]
 fn a_slow_reader_is_told_the_last_state_only() {
     let mut sim = line(OPEN);
-    let before = sim.updates[&(A, B)];
+    let (before, said) = (sim.updates[&(A, B)], sim.pending[&A]);
     sim.stall(A, B);
     let two = prefixes(2);
     for med in 0..50 {
@@ -116,6 +116,7 @@ fn a_slow_reader_is_told_the_last_state_only() {
     }
     sim.withdraw(FEEDER, A, &two[1].to_string());
     sim.run_for(SOON);
+    assert_eq!(sim.pending[&A] - said, 1, "one word is enough for who cannot send");
     sim.unstall(A, B);
     sim.run_for(SOON);
     assert_eq!(sim.learned(B, A), [(two[0].to_string(), "10.13.76.9".into(), "65001 65009 64561".into())]);
