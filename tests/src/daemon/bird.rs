@@ -116,7 +116,8 @@ impl Bird {
                     TowardsRouteServer::Keep => "next hop keep;",
                     TowardsRouteServer::Oneself => "next hop self;",
                 };
-                (format!("{own} || (source = RTS_BGP && bgp_path ~ [= 65100..65109 * =])"), channel, "multihop 8;")
+                let path = self.leaves_path(router);
+                (format!("{own} || (source = RTS_BGP && bgp_path ~ {path})"), channel, "multihop 8;")
             }
         };
         let channel = format!("import all; export where {export}; {channel}");
@@ -131,6 +132,14 @@ impl Bird {
              hold time {hold_time}; connect delay time 1; connect retry time 2; error wait time 1, 4; {channel} }}\n",
             router.asn
         )
+    }
+
+    /// The AS path of what the leaves advertise as an export filter sees it: in version 1 our own AS is in front already.
+    fn leaves_path(self, router: &Router) -> String {
+        match self {
+            Bird::One => format!("[= {} 65100..65109 * =]", router.asn),
+            Bird::Two => "[= 65100..65109 * =]".to_owned(),
+        }
     }
 }
 
