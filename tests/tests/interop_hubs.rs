@@ -1,0 +1,131 @@
+//! The article's hubs and leaves, `nva` and BIRD 1.6.8 in every combination: what a hub tells a route server.
+
+mod common;
+
+use common::{lab_of, prefix, route, wait_established, wait_for_routes};
+use nva_tests::daemon::{Kind, Relation, Route, Router, TowardsRouteServer};
+use nva_tests::lab::Lab;
+use nva_tests::topology::{HUB_ASN, Machine, ROUTE_SERVER_ASN, in_vnet, nva_address, nva_asn, nva_loopback, nva_name};
+
+const HUB: u8 = 84;
+const OTHER_HUB: u8 = 85;
+const SERVER: u8 = 4;
+
+/// A hub's own prefix.
+const HUB_NETWORK: &str = "100.0.0.200/32";
+
+/// What the route server originates.
+const BEYOND: &str = "10.60.0.0/16";
+
+/// Leaves, which originate the address on their loopback, at these hubs.
+fn leaves(kinds: &[Kind], hubs: &[(&str, u8)]) -> Vec<Machine> {
+    let leaf = |(number, kind): (usize, &Kind)| {
+        let number = u8::try_from(number).expect("few leaves");
+        let mut router = Router::new(nva_asn(number), nva_address(number));
+        router.loopbacks = vec!["lo".to_owned()];
+        for (name, last) in hubs {
+            router = router.peer(name, HUB_ASN, in_vnet(*last), Relation::Hub);
+        }
+        let mut machine = Machine::new(&nva_name(number), nva_address(number));
+        machine.loopbacks.push(nva_loopback(number).into());
+        machine.running(*kind, router)
+    };
+    kinds.iter().enumerate().map(leaf).collect()
+}
+
+/// A hub that keeps the leaves' next hops towards the route server and has a prefix of its own.
+fn hub(name: &str, last: u8, kind: Kind, leaves: u8) -> Machine {
+    let mut router = common::speaker(HUB_ASN, last, &[HUB_NETWORK]);
+    for number in 0..leaves {
+        router = router.peer(&nva_name(number), nva_asn(number), nva_address(number), Relation::Leaf);
+    }
+    let relation = Relation::RouteServer(TowardsRouteServer::Keep);
+    Machine::new(name, in_vnet(last)).running(kind, router.peer("server", ROUTE_SERVER_ASN, in_vnet(SERVER), relation))
+}
+
+/// A peer with the route server's AS that originates what is at the other end of a gateway, as a route server does.
+fn server(hubs: &[(&str, u8)]) -> Machine {
+    let mut router = common::speaker(ROUTE_SERVER_ASN, SERVER, &[BEYOND]);
+    router.install = false;
+    for (name, last) in hubs {
+        router = router.peer(name, HUB_ASN, in_vnet(*last), Relation::Router);
+    }
+    Machine::new("server", in_vnet(SERVER)).running(Kind::Bird2, router)
+}
+
+/// What the route server has from a hub: the leaves' routes with their next hops, and the hub's own with its own.
+fn told_by(hub: &str, last: u8, leaves: u8) -> Vec<Route> {
+    let leaf = |number| {
+        let path = [HUB_ASN, nva_asn(number)];
+        route(&format!("{}/32", nva_loopback(number)), nva_address(number), &path, hub)
+    };
+    let own = route(HUB_NETWORK, in_vnet(last), &[HUB_ASN], hub);
+    (0..leaves).map(leaf).chain([own]).collect()
+}
+
+/// What leaf `number` of two has from a hub: the other leaf's route and the hub's own.
+fn told_to_leaf(lab: &Lab, number: u8, hub: &str, last: u8) {
+    let machine = nva_name(number);
+    let daemon = lab.daemon(&machine).expect("a daemon");
+    let expected = [
+        (prefix(BEYOND), vec![HUB_ASN, ROUTE_SERVER_ASN]),
+        (nva_loopback(1 - number).into(), vec![HUB_ASN, nva_asn(1 - number)]),
+        (prefix(HUB_NETWORK), vec![HUB_ASN]),
+    ];
+    common::wait_for(lab, &format!("the routes of {machine}"), || {
+        let mut routes = daemon.routes()?;
+        routes.retain(|route| route.peer == hub && !route.as_path.contains(&nva_asn(number)));
+        let seen: Vec<_> = routes.iter().map(|route| (route.prefix, route.as_path.clone())).collect();
+        anyhow::ensure!(seen == expected, "{routes:#?}");
+        let own = routes.iter().find(|route| route.prefix == prefix(HUB_NETWORK)).map(|route| route.next_hop);
+        anyhow::ensure!(own == Some(in_vnet(last)), "{routes:#?}");
+        Ok(())
+    });
+}
+
+/// Two leaves at one hub at one route server; then a leaf's address goes.
+fn one_hub(hub_kind: Kind, leaf_kinds: [Kind; 2]) {
+    let mut machines = leaves(&leaf_kinds, &[("hub", HUB)]);
+    machines.extend([hub("hub", HUB, hub_kind, 2), server(&[("hub", HUB)])]);
+    let lab = lab_of(machines);
+    wait_established(&lab, &["nva0", "nva1", "hub", "server"]);
+    let told = told_by("hub", HUB, 2);
+    wait_for_routes(&lab, "server", &told);
+    told_to_leaf(&lab, 0, "hub", HUB);
+    told_to_leaf(&lab, 1, "hub", HUB);
+
+    let address = format!("{}/32", nva_loopback(0));
+    lab.namespace("nva0").and_then(|nva| nva.ip(&["addr", "del", &address, "dev", "lo"])).expect("deleted");
+    wait_for_routes(&lab, "server", &told[1..]);
+}
+
+#[test]
+fn nva_leaves_at_a_bird_hub() {
+    one_hub(Kind::Bird1, [Kind::Nva, Kind::Nva]);
+}
+
+#[test]
+fn bird_leaves_at_an_nva_hub() {
+    one_hub(Kind::Nva, [Kind::Bird1, Kind::Bird1]);
+}
+
+#[test]
+fn hubs_side_by_side_tell_the_route_server_the_same() {
+    let hubs = [("hub0", HUB), ("hub1", OTHER_HUB)];
+    let mut machines = leaves(&[Kind::Nva, Kind::Bird1], &hubs);
+    machines.extend([hub("hub0", HUB, Kind::Nva, 2), hub("hub1", OTHER_HUB, Kind::Bird1, 2), server(&hubs)]);
+    let lab = lab_of(machines);
+    wait_established(&lab, &["nva0", "nva1", "hub0", "hub1", "server"]);
+
+    let mut expected = [told_by("hub0", HUB, 2), told_by("hub1", OTHER_HUB, 2)].concat();
+    expected.sort();
+    wait_for_routes(&lab, "server", &expected);
+
+    let routes = lab.daemon("server").and_then(|server| server.routes()).expect("routes");
+    let leaf_routes = |hub: &str| -> Vec<_> {
+        let of_hub = routes.iter().filter(|route| route.peer == hub && route.prefix != prefix(HUB_NETWORK));
+        of_hub.map(|route| (route.prefix, route.next_hop, route.as_path.clone())).collect()
+    };
+    assert_eq!(leaf_routes("hub0").len(), 2, "{routes:#?}");
+    assert_eq!(leaf_routes("hub0"), leaf_routes("hub1"), "nobody can tell the hubs apart by the leaves' routes");
+}
