@@ -174,6 +174,15 @@ impl Dataplane {
         }
     }
 
+    /// Detaches from every interface but these: a former process may have been told of others. Returns their names.
+    pub fn detach_except(&mut self, keep: impl Fn(&str) -> bool) -> Result<Vec<String>, XdpError> {
+        let detached = self.links.detach_except(&self.directory, keep)?;
+        for (_, ifindex) in detached.iter().filter(|(_, ifindex)| *ifindex != 0) {
+            self.ports.detached(*ifindex)?;
+        }
+        Ok(detached.into_iter().map(|(interface, _)| interface).collect())
+    }
+
     /// Detaches from every interface and removes every pin below the directory; no running process is needed for it.
     /// Returns the interfaces that were attached.
     pub fn remove(bpffs: &Path) -> Result<Vec<String>, XdpError> {

@@ -139,6 +139,24 @@ impl Links {
         Ok(Some(pinned.ifindex))
     }
 
+    /// Detaches from every interface that this version has a pinned link for, except some. Returns their names and indexes.
+    pub fn detach_except(
+        &mut self,
+        directory: &PinDirectory,
+        keep: impl Fn(&str) -> bool,
+    ) -> Result<Vec<(String, u32)>, XdpError> {
+        let mut detached = Vec::new();
+        for (interface, path) in directory.links()?.into_iter().filter(|(interface, _)| !keep(interface)) {
+            let link = open(&path)?;
+            let (ifindex, _) = target(&link)?;
+            force_detach(&link)?;
+            bpffs::discard(&path)?;
+            self.links.remove(&interface);
+            detached.push((interface, ifindex));
+        }
+        Ok(detached)
+    }
+
     /// Lets go of links whose devices are gone. Returns their names and indexes.
     pub fn drop_dead(&mut self) -> Result<Vec<(String, u32)>, XdpError> {
         let dead: Vec<(String, u32)> = self

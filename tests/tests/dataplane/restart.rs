@@ -200,6 +200,13 @@ fn generic_mode_is_a_warning_and_a_foreign_program_an_error() {
         drop(dataplane);
         let mut again = Dataplane::open(&options(bpffs.path())).expect("open again");
         assert_eq!(again.attach(loopback, "lo").expect("attach").mode, Mode::Generic, "remembered");
+        assert_eq!(
+            again.detach_except(|name| name == "lo").expect("detach"),
+            ["taken"],
+            "which this process never had"
+        );
+        assert!(again.is_attached("lo"));
+        other.attach(taken, "taken").expect("it is free");
     });
 }
 
