@@ -34,7 +34,7 @@ pub fn load(workspace: &Workspace, interface: &str, args: &[String]) -> Result<E
 /// # Errors
 /// When it cannot be built or started, or without root.
 pub fn lab(workspace: &Workspace, args: &[String]) -> Result<ExitCode> {
-    require_root("the lab's network namespaces")?;
+    require_root("starting the lab")?;
     let level = if names_bird(args) { Level::DemoBird } else { Level::Demo };
     let ready = setup::run(workspace, level)?;
     build::all(workspace, &ready)?;

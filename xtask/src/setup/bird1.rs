@@ -20,11 +20,11 @@ pub const VERSION: &str = "1.6.8";
 /// When the distribution does not have that version, or it does not run.
 pub fn install(workspace: &Workspace, distribution: &Distribution) -> Result<()> {
     let tree = workspace.bird1();
-    if runs(&tree) {
+    if is_there(workspace) {
         return Ok(());
     }
     if !distribution.is_debian_like() {
-        bail!("please put a tree with usr/sbin/bird and usr/sbin/birdc of BIRD {VERSION} at {}", tree.display());
+        bail!("please install this, then run the command again\n\n{}", how(workspace));
     }
     let download = workspace.tools().join("bird1-download");
     fs::create_dir_all(&download).with_context(|| format!("cannot make {}", download.display()))?;
@@ -36,6 +36,16 @@ pub fn install(workspace: &Workspace, distribution: &Distribution) -> Result<()>
         bail!("BIRD {VERSION} does not run; it needs the library of Debian's package libreadline8");
     }
     Ok(())
+}
+
+/// How to get it without Debian's package.
+pub fn how(workspace: &Workspace) -> String {
+    format!("  * BIRD {VERSION}: its bird and birdc in {}\n", workspace.bird1().join("usr/sbin").display())
+}
+
+/// Whether it is there.
+pub fn is_there(workspace: &Workspace) -> bool {
+    runs(&workspace.bird1())
 }
 
 fn runs(tree: &Path) -> bool {

@@ -53,7 +53,7 @@ pub struct Ready {
 pub fn run(workspace: &Workspace, level: Level) -> Result<Ready> {
     let distribution = Distribution::detect();
     let linker_there = linker::find(workspace);
-    let toolchain = install_packages(&distribution, level, linker_there.is_none())?;
+    let toolchain = install_packages(workspace, &distribution, level, linker_there.is_none())?;
     println!("setup: {toolchain}");
     let bpf_linker = match linker_there {
         Some(path) => path,
@@ -73,7 +73,12 @@ pub fn run(workspace: &Workspace, level: Level) -> Result<Ready> {
     Ok(Ready { toolchain, bpf_linker })
 }
 
-fn install_packages(distribution: &Distribution, level: Level, need_llvm: bool) -> Result<BpfToolchain> {
+fn install_packages(
+    workspace: &Workspace,
+    distribution: &Distribution,
+    level: Level,
+    need_llvm: bool,
+) -> Result<BpfToolchain> {
     let toolchain = BpfToolchain::find();
     let missing: Vec<&Package> = packages::PACKAGES
         .iter()
@@ -90,7 +95,11 @@ fn install_packages(distribution: &Distribution, level: Level, need_llvm: bool) 
         names.splice(0..0, packages::BPF_COMPILER);
     }
     if !distribution.is_debian_like() {
-        bail!("{}", other_distribution(distribution, toolchain.as_ref().err(), &missing));
+        let mut text = other_distribution(distribution, toolchain.as_ref().err(), &missing);
+        if level >= Level::DemoBird && !bird1::is_there(workspace) {
+            text.push_str(&bird1::how(workspace));
+        }
+        bail!("{text}");
     }
     if !cmd::is_root() {
         bail!("{}", without_root(&names));

@@ -34,7 +34,11 @@ enum Probe {
 
 /// Everything, in the order in which it is installed.
 pub const PACKAGES: &[Package] = &[
-    for_linker("llvm-22-dev", "LLVM 22's development files", Probe::Llvm),
+    for_linker(
+        "llvm-22-dev",
+        "LLVM 22 with its development files, in /usr/lib/llvm-22 or where LLVM_PREFIX says",
+        Probe::Llvm,
+    ),
     for_linker("g++", "a C++ compiler and its standard library", Probe::Program("c++")),
     package("iproute2", "ip and tc", Level::Demo, Probe::Program("ip")),
     package("iputils-ping", "ping", Level::Demo, Probe::Program("ping")),
