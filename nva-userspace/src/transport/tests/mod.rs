@@ -57,8 +57,10 @@ async fn pair(read_ahead: usize) -> Pair {
     let address = listener.local_addr().expect("it has an address");
     let (near, far) = soon(async { tokio::join!(TcpStream::connect(address), listener.accept()) }).await;
     let (near, (far, _)) = (near.expect("connected"), far.expect("accepted"));
-    socket2::SockRef::from(&near).set_send_buffer_size(16 * 1024).expect("a smaller buffer");
-    socket2::SockRef::from(&far).set_recv_buffer_size(16 * 1024).expect("a smaller buffer");
+    for socket in [socket2::SockRef::from(&near), socket2::SockRef::from(&far)] {
+        socket.set_send_buffer_size(16 * 1024).expect("a smaller buffer");
+        socket.set_recv_buffer_size(16 * 1024).expect("a smaller buffer");
+    }
     far.set_nodelay(true).expect("no delay");
     let (sender, events) = mpsc::channel(read_ahead);
     let near = start(near, sender).expect("a connected socket can be taken over");
