@@ -54,7 +54,8 @@ pub struct Daemon {
 
 /// The task that talks to the kernel's routing tables, so that a slow kernel never keeps a session waiting.
 struct FibWorker {
-    ops: mpsc::UnboundedSender<Vec<FibOp>>,
+    /// `None` once nothing more is to be changed.
+    ops: Option<mpsc::UnboundedSender<Vec<FibOp>>>,
     done: mpsc::UnboundedReceiver<Vec<(FibOp, Result<(), String>)>>,
 }
 
@@ -141,6 +142,8 @@ impl Daemon {
             self.carry_out();
         }
         self.speaker.handle_input(Input::Shutdown, self.clock.now());
+        // Routes stay where they are: an upgrade or a restart is not to interrupt forwarding.
+        self.fib.stop();
         self.carry_out();
         self.sessions.drain().await;
         Ok(())
@@ -252,8 +255,7 @@ impl Daemon {
             }
         }
         if !fib_ops.is_empty() {
-            // The worker lives as long as the daemon.
-            let _ = self.fib.ops.send(fib_ops);
+            self.fib.order(fib_ops);
         }
         if happened {
             self.changes.send_modify(|count| *count = count.wrapping_add(1));
@@ -302,7 +304,19 @@ impl FibWorker {
                 }
             }
         });
-        Ok(FibWorker { ops, done })
+        Ok(FibWorker { ops: Some(ops), done })
+    }
+
+    fn order(&self, batch: Vec<FibOp>) {
+        if let Some(ops) = &self.ops {
+            // The worker lives as long as the daemon.
+            let _ = ops.send(batch);
+        }
+    }
+
+    /// Changes nothing from now on.
+    fn stop(&mut self) {
+        self.ops = None;
     }
 }
 
