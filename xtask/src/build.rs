@@ -30,13 +30,9 @@ pub fn all(workspace: &Workspace, ready: &setup::Ready) -> Result<()> {
 
 fn bpf_object(workspace: &Workspace, toolchain: &BpfToolchain, linker: &Path) -> Result<()> {
     let build_dir = workspace.target().join("bpf-build");
-    let flags = [
-        format!("-Clinker={}", linker.display()),
-        // The types of the maps, and line information for the verifier's messages.
-        "-Clink-arg=--btf".to_owned(),
-        "-Cdebuginfo=2".to_owned(),
-    ];
-    let cargo = toolchain.cargo(workspace).env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"));
+    // No BTF: the prebuilt core's memory functions come without types, and the kernel refuses BTF with a hole in it.
+    let linker = format!("-Clinker={}", linker.display());
+    let cargo = toolchain.cargo(workspace).env("CARGO_ENCODED_RUSTFLAGS", linker);
     let cargo = match toolchain {
         BpfToolchain::Nightly { .. } => cargo.args(["build", "-Zbuild-std=core"]),
         // aya-ebpf needs unstable features: assembly for an experimental architecture, among others.

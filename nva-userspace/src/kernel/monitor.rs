@@ -1,7 +1,5 @@
 //! What there is and what changes.
 
-#![expect(clippy::disallowed_methods, reason = "waits for notifications to settle, by the clock of its runtime")]
-
 use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::sync::Arc;
