@@ -50,16 +50,23 @@ impl DataPlane {
         let absent =
             Attachment { notes: vec!["there is no interface of this name".to_owned()], ..Attachment::default() };
         let interfaces = config.interfaces.iter().map(|name| (name.clone(), absent.clone())).collect();
-        if config.interfaces.is_empty() {
-            return Ok(DataPlane { active: None, interfaces });
-        }
         let mut options = XdpOptions::default();
         if let Some(directory) = &config.pin_directory {
             options.bpffs.clone_from(directory);
         }
+        let pins = options.bpffs.display();
+        if config.interfaces.is_empty() {
+            if options.bpffs.exists() {
+                warn!(%pins, "XDP programs of an earlier run may still forward: `nva xdp detach` removes them");
+            }
+            return Ok(DataPlane { active: None, interfaces });
+        }
         options.debug_samples = config.debug.then_some(SAMPLE_INTERVAL);
-        let plane = Dataplane::open(&options)?;
-        info!(adopted = plane.is_adopted(), pins = %options.bpffs.display(), "XDP data plane loaded");
+        let mut plane = Dataplane::open(&options)?;
+        info!(adopted = plane.is_adopted(), %pins, "XDP data plane loaded");
+        for interface in plane.detach_except(|name| config.interfaces.iter().any(|wanted| wanted == name))? {
+            info!(interface, "XDP detached: the interface is not in the configuration any more");
+        }
         let neighbours = NeighbourKeeper::start()?;
         let active = Active { plane, mirror: Mirror::default(), filled: false, neighbours, overflowed: 0 };
         Ok(DataPlane { active: Some(active), interfaces })
