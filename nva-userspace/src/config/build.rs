@@ -1,14 +1,14 @@
 //! From what is written to what it means: the file's top level.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
 use toml::Spanned;
 
 use super::error::Problems;
 use super::file::{AsnText, FibTable, File, OriginateTable, RouterTable, Text, XdpTable};
+use super::values::parse;
 use super::{BGP_PORT, Config, DEFAULT_CONTROL_SOCKET, XdpConfig, peers, policies};
 use crate::fib::FibConfig;
 use crate::net::{Asn, Prefix, RouterId};
@@ -46,45 +46,6 @@ pub(super) fn build(file: File, problems: &mut Problems<'_>) -> Option<Config> {
         control_socket,
         xdp,
     })
-}
-
-/// Parses text where it stands, or notes what is wrong with it.
-pub(super) fn parse<T>(text: &Text, problems: &mut Problems<'_>) -> Option<T>
-where
-    T: FromStr,
-    T::Err: std::fmt::Display,
-{
-    text.get_ref().parse().map_err(|error| problems.add(text.span(), error)).ok()
-}
-
-/// Parses an address; the standard library's own error says nothing of what was expected.
-pub(super) fn address(text: &Text, problems: &mut Problems<'_>) -> Option<IpAddr> {
-    let written = text.get_ref();
-    let problem = match written.parse().map(|address: IpAddr| address.to_canonical()) {
-        Ok(address) if address.is_unspecified() || address.is_multicast() || address == Ipv4Addr::BROADCAST => {
-            format!("{address} is not the address of a single machine")
-        }
-        Ok(address) if is_link_local(address) => {
-            format!("{address} is a link-local address: sessions need another, which is clear without an interface")
-        }
-        Ok(address) => return Some(address),
-        Err(_) => match written.split_once('/') {
-            Some((address, _)) if address.parse::<IpAddr>().is_ok() => {
-                format!("{written:?} is a prefix: write the address alone, such as {address:?}")
-            }
-            Some(_) | None => format!("{written:?} is not an IPv4 or IPv6 address"),
-        },
-    };
-    problems.add(text.span(), problem);
-    None
-}
-
-fn is_link_local(address: IpAddr) -> bool {
-    match address {
-        // Azure and others use these like any other address of a subnet.
-        IpAddr::V4(_) => false,
-        IpAddr::V6(address) => address.is_unicast_link_local(),
-    }
 }
 
 /// A single AS number that a speaker may have.

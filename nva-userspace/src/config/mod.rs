@@ -9,6 +9,7 @@ mod peers;
 mod policies;
 #[cfg(test)]
 mod tests;
+mod values;
 mod wording;
 
 pub use error::{ConfigError, Problem};

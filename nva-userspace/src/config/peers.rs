@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use toml::Spanned;
 
-use super::build::{address, parse};
 use super::error::Problems;
 use super::file::{AsnText, PeerKind, PeerTable, Text};
+use super::values::{address, parse};
 use super::{BGP_PORT, PeerReach};
 use crate::fsm::{RemoteAs, SessionConfig};
 use crate::net::{AfiSafi, Asn, RouterId};

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use toml::Spanned;
 
-use super::build::parse;
 use super::error::Problems;
 use super::file::{MatchTable, PeerTable, PolicyTable, PrependValue, StatementTable, Text, ThenTable};
+use super::values::parse;
 use crate::attributes::Community;
 use crate::net::Asn;
 use crate::policy::{

@@ -4,6 +4,7 @@
 //! connections. Each connection has a task that reads and one that writes; octets wait in bounded queues only, so a
 //! peer that floods us is slowed down by TCP and a peer that does not read costs a few buffers.
 
+mod about;
 mod connection;
 mod reader;
 mod socket;

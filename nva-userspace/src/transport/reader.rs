@@ -3,7 +3,7 @@
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::oneshot;
 
-use super::connection::About;
+use super::about::About;
 use crate::packet::{self, DecodeError};
 
 /// How much is read at once, in octets.

@@ -8,7 +8,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio::sync::mpsc;
 
-use super::connection::About;
+use super::about::About;
 
 /// Writes until both queues are closed and empty, urgent messages first.
 ///

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
 
-use super::super::connection::About;
+use super::super::about::About;
 use super::super::reader::pass_on;
 use super::{Event, ID, PEER, keepalive, message, notification, pair, soon};
 use crate::packet::DecodeError;
