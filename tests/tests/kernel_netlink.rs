@@ -354,6 +354,15 @@ fn each_of_many_operations_gets_its_own_answer() {
         }
         let text = answers[3].as_ref().expect_err("refused").to_string();
         assert!(text.starts_with("the kernel refused the route to 100.64.0.3/32: No such device"), "{text}");
+        let ops = ["192.0.2.0/24", "2001:db8:9::/48", "198.51.100.0/24"].map(|net| FibOp::Install(route(net, &[good])));
+        let unsent = RouteError::Impossible {
+            prefix: prefix("2001:db8:9::/48"),
+            problem: "invalid address family Inet6".to_owned(),
+        };
+        assert_eq!(routes.apply(&ops).await, [Ok(()), Err(unsent), Ok(())], "IPv6 through IPv4 is not even asked for");
+        for op in [&ops[0], &ops[2]] {
+            assert_eq!(routes.apply(&[FibOp::Withdraw(op.route().clone())]).await, [Ok(())]);
+        }
         let installed = ip("route show proto bgp").lines().count();
         assert_eq!(installed, answers.iter().filter(|answer| answer.is_ok()).count());
     });

@@ -1,39 +1,43 @@
 //! From what we want to netlink messages.
 
+use std::fmt::Display;
 use std::net::IpAddr;
 
-use netlink_packet_route::route::{
-    RouteAddress, RouteAttribute, RouteFlags, RouteMessage, RouteNextHop, RouteNextHopFlags, RouteProtocol, RouteScope,
-    RouteType, RouteVia,
-};
+use netlink_packet_route::route::{RouteNextHop, RouteProtocol, RouteScope};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
+use rtnetlink::{RouteMessageBuilder, RouteNextHopBuilder};
 
 use crate::fib::FibRoute;
 use crate::host::Hop;
 
-/// A route with its hops, to be installed.
-pub(super) fn new_route(route: &FibRoute) -> RouteNetlinkMessage {
-    let mut message = marks(route);
+/// There are no such routes; what is wrong with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Impossible(pub(super) String);
+
+/// A route with its hops, to be installed. Fails if the kernel has no such routes: IPv6 through an IPv4 gateway.
+///
+/// A gateway goes with the `onlink` flag: it came out of a route that the kernel uses, which may have had the flag
+/// itself (Azure's and other clouds' routers outside of any subnet), and the kernel need not look for it once more.
+pub(super) fn new_route(route: &FibRoute) -> Result<RouteNetlinkMessage, Impossible> {
     let on_link = route.hops.iter().all(|hop| hop.gateway.is_none());
-    message.header.scope = if on_link { RouteScope::Link } else { RouteScope::Universe };
+    let mut message = marks(route)?.scope(if on_link { RouteScope::Link } else { RouteScope::Universe });
     if let [only] = route.hops.as_slice() {
-        message.attributes.extend(gateway(only, route));
-        message.attributes.push(RouteAttribute::Oif(only.link));
-        if only.gateway.is_some() {
-            message.header.flags |= RouteFlags::Onlink;
+        if let Some(gateway) = only.gateway {
+            message = message.gateway(gateway).map_err(impossible)?.onlink();
         }
+        message = message.output_interface(only.link);
     } else {
-        let hops = route.hops.iter().map(|hop| next_hop(hop, route)).collect();
-        message.attributes.push(RouteAttribute::MultiPath(hops));
+        let family = family(route.prefix.address());
+        let hops: Result<_, _> = route.hops.iter().map(|hop| next_hop(hop, family)).collect();
+        message = message.multipath(hops?);
     }
-    RouteNetlinkMessage::NewRoute(message)
+    Ok(RouteNetlinkMessage::NewRoute(message.build()))
 }
 
 /// A route to be removed, whatever its hops are now: what tells it from others' routes, and nothing more.
-pub(super) fn delete_route(route: &FibRoute) -> RouteNetlinkMessage {
-    let mut message = marks(route);
-    message.header.scope = RouteScope::NoWhere; // Any scope.
-    RouteNetlinkMessage::DelRoute(message)
+pub(super) fn delete_route(route: &FibRoute) -> Result<RouteNetlinkMessage, Impossible> {
+    let message = marks(route)?.scope(RouteScope::NoWhere); // Any scope.
+    Ok(RouteNetlinkMessage::DelRoute(message.build()))
 }
 
 /// The family of an address, in netlink's terms.
@@ -44,41 +48,25 @@ pub(super) fn family(address: IpAddr) -> AddressFamily {
     }
 }
 
-fn marks(route: &FibRoute) -> RouteMessage {
-    let mut message = RouteMessage::default();
-    message.header.address_family = family(route.prefix.address());
-    message.header.destination_prefix_length = route.prefix.len();
-    message.header.protocol = RouteProtocol::from(route.protocol);
-    message.header.kind = RouteType::Unicast;
-    message.attributes = vec![
-        RouteAttribute::Destination(route.prefix.address().into()),
-        RouteAttribute::Table(route.table),
-        RouteAttribute::Priority(route.metric),
-    ];
-    message
+fn marks(route: &FibRoute) -> Result<RouteMessageBuilder, Impossible> {
+    let message = RouteMessageBuilder::<IpAddr>::new();
+    let message = message.destination_prefix(route.prefix.address(), route.prefix.len()).map_err(impossible)?;
+    let message = message.table_id(route.table).priority(route.metric);
+    Ok(message.protocol(RouteProtocol::from(route.protocol)))
 }
 
-fn next_hop(hop: &Hop, route: &FibRoute) -> RouteNextHop {
-    let mut next_hop = RouteNextHop::default();
-    next_hop.interface_index = hop.link;
-    next_hop.hops = u8::try_from(hop.weight.saturating_sub(1)).unwrap_or(u8::MAX);
-    next_hop.attributes.extend(gateway(hop, route));
-    if hop.gateway.is_some() {
-        next_hop.flags = RouteNextHopFlags::Onlink;
+fn next_hop(hop: &Hop, family: AddressFamily) -> Result<RouteNextHop, Impossible> {
+    let mut next_hop = RouteNextHopBuilder::new(family).interface(hop.link);
+    if let Some(gateway) = hop.gateway {
+        next_hop = next_hop.via(gateway).map_err(impossible)?.onlink();
     }
-    next_hop
+    // The kernel counts weights from 0.
+    Ok(next_hop.weight(u8::try_from(hop.weight.saturating_sub(1)).unwrap_or(u8::MAX)).build())
 }
 
-/// The gateway goes with the `onlink` flag: it came out of a route that the kernel uses, which may have had the flag
-/// itself (Azure's and other clouds' routers outside of any subnet), and the kernel need not look for it once more.
-fn gateway(hop: &Hop, route: &FibRoute) -> Option<RouteAttribute> {
-    let gateway = hop.gateway?;
-    let same_family = gateway.is_ipv4() == route.prefix.address().is_ipv4();
-    Some(if same_family {
-        RouteAttribute::Gateway(RouteAddress::from(gateway))
-    } else {
-        RouteAttribute::Via(RouteVia::from(gateway))
-    })
+/// `rtnetlink` does not export its error.
+fn impossible(problem: impl Display) -> Impossible {
+    Impossible(problem.to_string())
 }
 
 #[cfg(test)]
@@ -111,14 +99,26 @@ mod tests {
             ("2001:db8::/32", vec![hop(Some("fe80::1"), 3, 1), hop(Some("fe80::1"), 4, 1)]),
             ("::/0", vec![hop(Some("2001:db8::1"), 70_000, 1)]),
         ];
-        for (prefix, hops) in cases {
+        for ((prefix, hops), table) in cases.into_iter().zip([254, 1000].into_iter().cycle()) {
             let prefix = prefix.parse().expect(prefix);
-            let route = FibRoute { prefix, table: 1000, metric: 79, protocol: 186, hops: hops.clone() };
-            let told = HostRoute { table: 1000, prefix, metric: 79, protocol: 186, kind: RouteKind::Unicast, hops };
-            assert_eq!(decoded(&new_route(&route), 0), Some(HostEvent::RouteAdded(told.clone())));
-            assert_eq!(decoded(&new_route(&route), NLM_F_REPLACE), Some(HostEvent::RouteSet(told.clone())));
+            let route = FibRoute { prefix, table, metric: 79, protocol: 186, hops: hops.clone() };
+            let told = HostRoute { table, prefix, metric: 79, protocol: 186, kind: RouteKind::Unicast, hops };
+            let new = new_route(&route).expect("a possible route");
+            assert_eq!(decoded(&new, 0), Some(HostEvent::RouteAdded(told.clone())));
+            assert_eq!(decoded(&new, NLM_F_REPLACE), Some(HostEvent::RouteSet(told.clone())));
             let gone = HostEvent::RouteRemoved(HostRoute { hops: Vec::new(), ..told });
-            assert_eq!(decoded(&delete_route(&route), 0), Some(gone), "a withdrawal names no hops");
+            let delete = delete_route(&route).expect("a possible route");
+            assert_eq!(decoded(&delete, 0), Some(gone), "a withdrawal names no hops");
+        }
+    }
+
+    #[test]
+    fn ipv6_does_not_go_through_an_ipv4_gateway() {
+        let (bad, good) = (hop(Some("10.0.1.1"), 3, 1), hop(Some("fe80::1"), 4, 1));
+        for hops in [vec![bad], vec![bad, good]] {
+            let prefix = "2001:db8::/32".parse().expect("a prefix");
+            let route = FibRoute { prefix, table: 254, metric: 79, protocol: 186, hops };
+            assert_eq!(new_route(&route), Err(Impossible("invalid address family Inet6".to_owned())));
         }
     }
 }

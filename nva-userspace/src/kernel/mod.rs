@@ -1,8 +1,14 @@
 //! The kernel's side of routing, by netlink: what there is and what changes ([`Monitor`]), our routes ([`Routes`]), and
 //! the neighbours that must stay resolved although the kernel sees no traffic for them ([`Neighbours`]).
 //!
-//! netlink-packet-route gives the messages, netlink-sys the socket. The loop between them is our own: `rtnetlink` hides
-//! the loss of notifications and the flags that tell replaced from added routes, and awaits each request by itself.
+//! `rtnetlink` builds the routes that we install and speaks for the neighbours, netlink-packet-route is the messages.
+//! Where `rtnetlink` would lose something, the loop over the socket of netlink-sys is our own:
+//! - The FIB's requests go many to a system call, and their refusals are told apart by sequence numbers; `rtnetlink`
+//!   sends each by itself.
+//! - Notifications and lists need the flags in the headers: which route replaces another, which list is inconsistent
+//!   because its subject changed meanwhile. The typed requests of `rtnetlink` drop these, and its connection drops,
+//!   uncounted, what it cannot parse.
+//!
 //! What to install is decided in [`crate::fib`], what the state means in [`crate::host`].
 //!
 //! A socket belongs to the network namespace of the thread that opens it.

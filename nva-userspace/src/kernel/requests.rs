@@ -4,13 +4,13 @@ use std::fmt;
 use std::io;
 
 use netlink_packet_core::{
-    NLM_F_ACK, NLM_F_ACK_TLVS, NLM_F_CAPPED, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR,
-    NetlinkMessage,
+    ErrorMessage, NLM_F_ACK, NLM_F_ACK_TLVS, NLM_F_CAPPED, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, NLMSG_DONE,
+    NLMSG_ERROR, NetlinkMessage,
 };
 use netlink_packet_route::RouteNetlinkMessage;
 
 use super::KernelError;
-use super::socket::{Netlink, Raw, messages, u16_at, u32_at};
+use super::socket::{HEADER_LEN, Netlink, Raw, messages, u16_at, u32_at};
 
 /// Room for the answers to a whole batch of requests.
 const RECEIVE_BUFFER: usize = 4 * 1024 * 1024;
@@ -41,6 +41,14 @@ impl fmt::Display for Refusal {
 }
 
 impl std::error::Error for Refusal {}
+
+impl From<&ErrorMessage> for Refusal {
+    /// Of an answer that is capped, as all are that we ask for: the attributes follow the request's header.
+    fn from(answer: &ErrorMessage) -> Refusal {
+        let attributes = answer.header.get(HEADER_LEN..);
+        Refusal { errno: answer.raw_code().saturating_neg(), message: attributes.and_then(message_attribute) }
+    }
+}
 
 /// A socket for requests, which are answered in order.
 #[derive(Debug)]
@@ -83,19 +91,6 @@ impl Requests {
         }
     }
 
-    /// Asks for one thing.
-    pub(super) async fn get(
-        &mut self,
-        request: RouteNetlinkMessage,
-        visit: impl FnMut(Raw<'_>),
-    ) -> Result<Result<(), Refusal>, KernelError> {
-        let mut octets = Vec::new();
-        let sequence = self.append(request, NLM_F_ACK, &mut octets);
-        let mut answer = Ok(());
-        self.exchange(&octets, sequence, 1, visit, |_, refusal| answer = Err(refusal)).await?;
-        Ok(answer)
-    }
-
     /// Has requests carried out in order, each with the flags given beside it, and returns what became of each. An
     /// error leaves it open which of them were carried out.
     pub(super) async fn run(
@@ -123,7 +118,7 @@ impl Requests {
                     *answer = Err(refusal);
                 }
             };
-            self.exchange(&octets, first, count, |_| (), refuse).await?;
+            self.exchange(&octets, first, count, refuse).await?;
         }
         Ok(answers)
     }
@@ -134,7 +129,6 @@ impl Requests {
         octets: &[u8],
         first: u32,
         count: usize,
-        mut visit: impl FnMut(Raw<'_>),
         mut refused: impl FnMut(usize, Refusal),
     ) -> Result<(), KernelError> {
         const DOING: &str = "ask the kernel";
@@ -143,12 +137,8 @@ impl Requests {
             self.netlink.receive(&mut self.buffer).await.map_err(KernelError::socket(DOING))?;
             for raw in messages(&self.buffer) {
                 let index = usize::try_from(raw.sequence.wrapping_sub(first)).unwrap_or(usize::MAX);
-                if index >= count {
+                if index >= count || raw.kind != NLMSG_ERROR {
                     continue; // An answer to an exchange that was given up.
-                }
-                if raw.kind != NLMSG_ERROR {
-                    visit(raw);
-                    continue;
                 }
                 if let Some(refusal) = refusal(&raw) {
                     refused(index, refusal);

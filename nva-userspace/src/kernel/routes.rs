@@ -1,9 +1,10 @@
 //! Our routes in the kernel.
 
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
+use netlink_packet_route::RouteNetlinkMessage;
 use thiserror::Error;
 
-use super::encode::{delete_route, new_route};
+use super::encode::{Impossible, delete_route, new_route};
 use super::requests::{Requests, lost};
 use super::{KernelError, Refusal};
 use crate::fib::FibOp;
@@ -25,6 +26,14 @@ pub enum RouteError {
         prefix: Prefix,
         /// The metric that they share.
         metric: u32,
+    },
+    /// There are no such routes: an IPv6 prefix through an IPv4 gateway.
+    #[error("the kernel has no routes like the one to {prefix}: {problem}")]
+    Impossible {
+        /// The prefix.
+        prefix: Prefix,
+        /// What is wrong with it.
+        problem: String,
     },
     /// The kernel does not take it.
     #[error("the kernel refused the route to {prefix}: {source}")]
@@ -48,22 +57,30 @@ impl Routes {
     /// withdrawing what is gone already is no error.
     pub async fn apply(&mut self, ops: &[FibOp]) -> Vec<Result<(), RouteError>> {
         // Collected, because a task that waits for an iterator over borrowed operations cannot move between threads.
-        let requests: Vec<_> = ops
-            .iter()
-            .map(|op| match op {
-                FibOp::Install(route) => (new_route(route), NLM_F_CREATE | NLM_F_EXCL),
-                FibOp::Replace(route) => (new_route(route), NLM_F_REPLACE),
-                FibOp::Withdraw(route) => (delete_route(route), 0),
-            })
-            .collect();
-        match self.requests.run(requests).await {
-            Ok(answers) => ops.iter().zip(answers).map(|(op, answer)| judge(op, answer)).collect(),
+        let mut requests = Vec::with_capacity(ops.len());
+        let mut results: Vec<_> = ops.iter().map(|op| request(op).map(|one| requests.push(one))).collect();
+        let answers = self.requests.run(requests).await;
+        let possible = ops.iter().zip(&mut results).filter(|(_, result)| result.is_ok());
+        match answers {
+            Ok(answers) => possible.zip(answers).for_each(|((op, result), answer)| *result = judge(op, answer)),
             Err(error) => {
                 let refused = |op: &FibOp| RouteError::Refused { prefix: op.route().prefix, source: lost(&error) };
-                ops.iter().map(|op| Err(refused(op))).collect()
+                possible.for_each(|(op, result)| *result = Err(refused(op)));
             }
         }
+        results
     }
+}
+
+/// The request that carries out an operation, and its flags.
+fn request(op: &FibOp) -> Result<(RouteNetlinkMessage, u16), RouteError> {
+    let (message, flags) = match op {
+        FibOp::Install(route) => (new_route(route), NLM_F_CREATE | NLM_F_EXCL),
+        FibOp::Replace(route) => (new_route(route), NLM_F_REPLACE),
+        FibOp::Withdraw(route) => (delete_route(route), 0),
+    };
+    let impossible = |Impossible(problem)| RouteError::Impossible { prefix: op.route().prefix, problem };
+    Ok((message.map_err(impossible)?, flags))
 }
 
 fn judge(op: &FibOp, answer: Result<(), Refusal>) -> Result<(), RouteError> {

@@ -12,7 +12,8 @@ use super::KernelError;
 
 /// No datagram from the kernel is larger: dumps fill at most 32 KiB at a time.
 const DATAGRAM_MAX: usize = 256 * 1024;
-const HEADER_LEN: usize = 16;
+/// Octets of a message before its payload.
+pub(super) const HEADER_LEN: usize = 16;
 
 /// An open netlink socket of the routing family.
 #[derive(Debug)]
