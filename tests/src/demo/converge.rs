@@ -1,12 +1,14 @@
 //! When everybody knows everything.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{bail, ensure};
 
 use super::Scenario;
 use crate::lab::Lab;
-use crate::topology::{BRANCH, MOST_PEERS, NVAS, nva_loopback};
+use crate::route_server::select;
+use crate::topology::{MOST_PEERS, NVAS};
 use crate::wait::wait_until;
 
 /// How long all sessions and routes may take.
@@ -21,11 +23,9 @@ pub fn wait_converged(lab: &Lab, scenario: Scenario) -> anyhow::Result<()> {
                 bail!("{}'s session with {} ({}) is {}", instance.name, peer.name, peer.address, peer.state);
             }
         }
-        for daemon in &lab.state.daemons {
-            if scenario == Scenario::NinthPeer {
-                // Two of them never will be; the instances have said all there is to say.
-                continue;
-            }
+        // Of the refused NVAs' sessions nothing comes; the instances have said all there is to say of the others'.
+        let daemons = if scenario == Scenario::NinthPeer { &[] } else { lab.state.daemons.as_slice() };
+        for daemon in daemons {
             if let Some(session) = daemon.sessions()?.iter().find(|session| !session.established) {
                 bail!("{}'s session with {} is {}", daemon.setup.machine, session.peer, session.state);
             }
@@ -39,11 +39,12 @@ pub fn wait_converged(lab: &Lab, scenario: Scenario) -> anyhow::Result<()> {
             let all = (loopbacks + 1) * if scenario == Scenario::NinthPeer { 1 } else { report.peerings.len() };
             ensure!(instance.learned.len() == all, "{} has {} of {all} routes", instance.name, instance.learned.len());
         }
+        let wanted = select(report.instances.iter().flat_map(|instance| &instance.learned));
         let effective = lab.state.effective_routes("vm")?;
-        let has = |prefix| effective.iter().any(|route| route.address_prefix == [prefix]);
-        let mut wanted = (0..NVAS).take(loopbacks).map(|number| nva_loopback(number).into()).chain([BRANCH]);
-        if let Some(missing) = wanted.find(|prefix| !has(*prefix)) {
-            bail!("the NIC of vm has no route to {missing}");
+        for (prefix, next_hops) in wanted {
+            let found = effective.iter().find(|route| route.address_prefix == [prefix]);
+            let found: BTreeSet<_> = found.iter().flat_map(|route| &route.next_hop_ip_address).copied().collect();
+            ensure!(found == next_hops, "the NIC of vm sends {prefix} to {found:?} and not to {next_hops:?}");
         }
         Ok(())
     })

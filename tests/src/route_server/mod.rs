@@ -17,6 +17,7 @@ mod server;
 pub use client::{RouteServer, ask};
 pub use peerings::{Refused, accept};
 pub use report::{AdvertisedRoute, InstanceReport, LearnedRoute, PeerReport, Report};
+pub use selection::select;
 pub use server::run;
 
 use std::path::PathBuf;
