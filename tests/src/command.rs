@@ -9,6 +9,7 @@ use nva_tests::daemon::{Kind, TowardsRouteServer};
 use nva_tests::demo::{self, Scenario};
 use nva_tests::instance::Instance;
 use nva_tests::lab::{Lab, State};
+use nva_tests::resources::Inventory;
 use nva_tests::topology::{Choices, Topology};
 use nva_tests::{az, route_server};
 
@@ -115,7 +116,7 @@ impl Arguments {
             Command::Status => status(&State::load(&instance)?),
             Command::Exec { machine, words } => exec(&State::load(&instance)?, &machine, &words),
             Command::Down => {
-                State::load(&instance)?.inventory.remove()?;
+                Inventory::load(&instance)?.remove()?;
                 println!("removed lab {}", instance.name());
                 Ok(())
             }

@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use anyhow::bail;
 use serde::{Deserialize, Serialize};
 
-use crate::netns::Namespace;
 use crate::resources::Inventory;
 
 /// Where labs keep their files, one directory for each.
@@ -74,32 +73,20 @@ impl Instance {
     }
 }
 
-/// Removes namespaces whose process is gone: SIGKILL lets nobody clean up.
+/// Removes labs whose process is gone: SIGKILL lets nobody clean up.
 fn remove_leftovers() {
-    for namespace in Namespace::all(&format!("{NAMESPACE_PREFIX}{PROCESS_PREFIX}")) {
-        if owner(namespace.name()).is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {
+    for entry in std::fs::read_dir(RUN_DIRECTORY).into_iter().flatten().flatten() {
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        if owner(&name).is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {
             // Two tests may find it at once; one of them is late.
-            let _ = namespace.delete();
-        }
-    }
-    for directory in std::fs::read_dir(RUN_DIRECTORY).into_iter().flatten().flatten() {
-        let name = directory.file_name().into_string().unwrap_or_default();
-        if owner(&format!("{NAMESPACE_PREFIX}{name}")).is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {
-            let instance = Instance { name };
-            let left = Inventory {
-                mounts: vec![instance.pins()],
-                directories: vec![instance.directory()],
-                ..Inventory::default()
-            };
-            let _ = left.remove();
+            let _ = Inventory::load(&Instance { name }).and_then(|inventory| inventory.remove());
         }
     }
 }
 
-/// The process id in `nva-p123_0-vm`.
-fn owner(namespace: &str) -> Option<u32> {
-    let rest = namespace.strip_prefix(NAMESPACE_PREFIX)?.strip_prefix(PROCESS_PREFIX)?;
-    rest.split_once('_')?.0.parse().ok()
+/// The process id in `p123_0`.
+fn owner(name: &str) -> Option<u32> {
+    name.strip_prefix(PROCESS_PREFIX)?.split_once('_')?.0.parse().ok()
 }
 
 #[cfg(test)]
@@ -107,10 +94,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_owner_of_a_namespace_is_in_its_name() {
-        assert_eq!(owner("nva-p123_0-vm"), Some(123));
-        assert_eq!(owner("nva-pine-vm"), None);
-        assert_eq!(owner(&Instance::unique().namespace_name("vm")), Some(std::process::id()));
+    fn the_owner_of_a_lab_is_in_its_name() {
+        assert_eq!(owner("p123_0"), Some(123));
+        assert_eq!(owner("pine"), None);
+        assert_eq!(owner(Instance::unique().name()), Some(std::process::id()));
     }
 
     #[test]

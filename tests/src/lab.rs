@@ -11,7 +11,7 @@ use crate::daemon::{Daemon, Kind, Router, Setup};
 use crate::fabric::{EffectiveRoute, Fabric, effective_routes};
 use crate::instance::Instance;
 use crate::netns::Namespace;
-use crate::resources::{Inventory, Resources};
+use crate::resources::Resources;
 use crate::route_server::{Report, RouteServer, Specification};
 use crate::topology::{Behind, Machine, RouteServerInstance, Topology};
 
@@ -33,8 +33,6 @@ pub struct State {
     pub daemons: Vec<Daemon>,
     /// The route server, if there is one.
     pub route_server: Option<RouteServer>,
-    /// What to remove in the end.
-    pub inventory: Inventory,
 }
 
 impl State {
@@ -75,7 +73,7 @@ impl State {
 /// A lab that is up; dropped, it is removed.
 #[derive(Debug)]
 pub struct Lab {
-    /// What is known of it, but for the inventory, which is complete only in [`Lab::keep`].
+    /// What is known of it.
     pub state: State,
     resources: Resources,
 }
@@ -83,16 +81,13 @@ pub struct Lab {
 impl Lab {
     /// Brings up everything but the daemons.
     pub fn build(instance: Instance, topology: Topology) -> anyhow::Result<Lab> {
-        let directory = instance.directory();
-        if state_path(&instance).exists() {
+        if instance.directory().exists() {
             bail!("a lab named {} is up already: `nva-lab down` removes it", instance.name());
         }
-        let resources = Resources::new();
-        resources.directory(&directory)?;
+        let resources = Resources::new(&instance)?;
         let fabric = Fabric::create(&resources, &instance, topology.vnet)?;
-        let inventory = Inventory::default();
         let (namespaces, daemons, route_server) = (Vec::new(), Vec::new(), None);
-        let state = State { instance, topology, fabric, namespaces, daemons, route_server, inventory };
+        let state = State { instance, topology, fabric, namespaces, daemons, route_server };
         let mut lab = Lab { state, resources };
         let servers: Vec<_> =
             lab.state.topology.route_server.iter().map(|server| (server.name.clone(), server.address)).collect();
@@ -183,8 +178,7 @@ impl Lab {
     }
 
     /// Leaves the lab up and writes down what [`State::load`] reads.
-    pub fn keep(mut self) -> anyhow::Result<State> {
-        self.state.inventory = self.resources.inventory();
+    pub fn keep(self) -> anyhow::Result<State> {
         let path = state_path(&self.state.instance);
         let text = serde_json::to_string_pretty(&self.state)?;
         fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;

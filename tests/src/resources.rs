@@ -1,4 +1,7 @@
 //! What a lab leaves in the machine, and its removal on every way out: drop, panic, SIGINT, SIGTERM, `nva-lab down`.
+//!
+//! A journal in the lab's directory says at any time what there is, so that even what a killed process left is removed:
+//! by `nva-lab down`, or by the next test.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,6 +15,7 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use serde::{Deserialize, Serialize};
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::instance::Instance;
 use crate::netns::Namespace;
 use crate::process::{self, Process};
 
@@ -29,6 +33,14 @@ pub struct Inventory {
 }
 
 impl Inventory {
+    /// Reads a lab's journal.
+    pub fn load(instance: &Instance) -> anyhow::Result<Inventory> {
+        let path = journal(instance);
+        let text =
+            fs::read(&path).with_context(|| format!("there is no lab {} ({})", instance.name(), path.display()))?;
+        serde_json::from_slice(&text).with_context(|| format!("{} is not a lab's journal", path.display()))
+    }
+
     /// Removes all of it; goes on after an error and returns the first.
     pub fn remove(&self) -> anyhow::Result<()> {
         let stopped = process::stop_all(&self.processes);
@@ -42,81 +54,91 @@ impl Inventory {
 /// Owns what is in its inventory until it is dropped, or [`Resources::keep`] gives it up.
 #[derive(Debug)]
 pub struct Resources {
-    inventory: Arc<Mutex<Inventory>>,
+    held: Arc<Mutex<Held>>,
+}
+
+/// An inventory and where it is written down.
+#[derive(Debug)]
+struct Held {
+    inventory: Inventory,
+    journal: PathBuf,
+}
+
+impl Held {
+    fn record(&self) -> anyhow::Result<()> {
+        let text = serde_json::to_vec_pretty(&self.inventory)?;
+        fs::write(&self.journal, text).with_context(|| format!("cannot write {}", self.journal.display()))
+    }
 }
 
 impl Resources {
-    /// Nothing yet. From now on SIGINT and SIGTERM remove everything that this process owns before they end it.
-    pub fn new() -> Resources {
+    /// The lab's directory and nothing else yet. From now on SIGINT and SIGTERM remove everything that this process owns
+    /// before they end it.
+    pub fn new(instance: &Instance) -> anyhow::Result<Resources> {
         clean_up_on_signals();
-        let inventory = Arc::default();
-        lock(&LIVING).push(Arc::downgrade(&inventory));
-        Resources { inventory }
+        let directory = instance.directory();
+        fs::create_dir_all(&directory).with_context(|| format!("cannot make {}", directory.display()))?;
+        let inventory = Inventory { directories: vec![directory], ..Inventory::default() };
+        let held = Held { inventory, journal: journal(instance) };
+        held.record()?;
+        let held = Arc::new(Mutex::new(held));
+        lock(&LIVING).push(Arc::downgrade(&held));
+        Ok(Resources { held })
     }
 
     /// Makes a namespace.
     pub fn namespace(&self, name: &str) -> anyhow::Result<Namespace> {
         // Under the lock, so that a signal's clean-up sees it or prevents it.
-        let mut inventory = lock(&self.inventory);
+        let mut held = lock(&self.held);
         let namespace = Namespace::create(name)?;
-        inventory.namespaces.insert(namespace.clone());
+        held.inventory.namespaces.insert(namespace.clone());
+        held.record()?;
         Ok(namespace)
     }
 
     /// Makes a directory, with those above it.
     pub fn directory(&self, path: &Path) -> anyhow::Result<()> {
+        let mut held = lock(&self.held);
         fs::create_dir_all(path).with_context(|| format!("cannot make {}", path.display()))?;
-        lock(&self.inventory).directories.push(path.to_owned());
-        Ok(())
+        held.inventory.directories.push(path.to_owned());
+        held.record()
     }
 
     /// Mounts a bpffs of its own at `path`.
     pub fn bpffs(&self, path: &Path) -> anyhow::Result<()> {
+        let mut held = lock(&self.held);
         fs::create_dir_all(path).with_context(|| format!("cannot make {}", path.display()))?;
-        let mut inventory = lock(&self.inventory);
         mount(Some("bpf"), path, Some("bpf"), MsFlags::empty(), None::<&str>)
             .with_context(|| format!("cannot mount a bpffs at {}", path.display()))?;
-        inventory.mounts.push(path.to_owned());
-        Ok(())
+        held.inventory.mounts.push(path.to_owned());
+        held.record()
     }
 
     /// Starts a process.
     pub fn process(&self, name: &str, command: &mut Command, log: &Path) -> anyhow::Result<Process> {
-        let mut inventory = lock(&self.inventory);
+        let mut held = lock(&self.held);
         let process = Process::start(name, command, log)?;
-        inventory.processes.retain(Process::is_alive);
-        inventory.processes.push(process.clone());
+        held.inventory.processes.retain(Process::is_alive);
+        held.inventory.processes.push(process.clone());
+        held.record()?;
         Ok(process)
     }
 
-    /// What is owned.
-    pub fn inventory(&self) -> Inventory {
-        lock(&self.inventory).clone()
-    }
-
-    /// Gives everything up: it stays when this is dropped.
-    pub fn keep(self) -> Inventory {
-        std::mem::take(&mut lock(&self.inventory))
-    }
-}
-
-impl Default for Resources {
-    fn default() -> Resources {
-        Resources::new()
+    /// Gives everything up: it stays when this is dropped, and the journal stays with it.
+    pub fn keep(self) {
+        lock(&self.held).inventory = Inventory::default();
     }
 }
 
 impl Drop for Resources {
     fn drop(&mut self) {
-        let inventory = std::mem::take(&mut *lock(&self.inventory));
-        if let Err(error) = inventory.remove() {
-            eprintln!("the lab was not removed completely: {error:#}");
-        }
+        let inventory = std::mem::take(&mut lock(&self.held).inventory);
+        report_failure(inventory.remove());
     }
 }
 
 /// Inventories of this process.
-static LIVING: Mutex<Vec<Weak<Mutex<Inventory>>>> = Mutex::new(Vec::new());
+static LIVING: Mutex<Vec<Weak<Mutex<Held>>>> = Mutex::new(Vec::new());
 
 /// A poisoned lock only says that a test failed meanwhile; the inventory is still right.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -139,16 +161,25 @@ fn clean_up_on_signals() {
             let Some(number) = number else { return };
             // The locks are kept: nothing new is made while this process ends.
             let living = lock(&LIVING);
-            let inventories: Vec<_> = living.iter().filter_map(Weak::upgrade).collect();
-            let locked: Vec<_> = inventories.iter().map(|inventory| lock(inventory)).collect();
-            for inventory in &locked {
-                if let Err(error) = inventory.remove() {
-                    eprintln!("the lab was not removed completely: {error:#}");
-                }
+            let held: Vec<_> = living.iter().filter_map(Weak::upgrade).collect();
+            let locked: Vec<_> = held.iter().map(|held| lock(held)).collect();
+            for held in &locked {
+                report_failure(held.inventory.remove());
             }
             std::process::exit(128 + number);
         });
     });
+}
+
+/// There is nobody left to return the error to.
+fn report_failure(removed: anyhow::Result<()>) {
+    if let Err(error) = removed {
+        eprintln!("the lab was not removed completely: {error:#}");
+    }
+}
+
+fn journal(instance: &Instance) -> PathBuf {
+    instance.directory().join("inventory.json")
 }
 
 fn unmount(path: &Path) -> anyhow::Result<()> {

@@ -24,7 +24,7 @@ struct TwoMachines {
 impl TwoMachines {
     fn new() -> TwoMachines {
         let instance = Instance::unique();
-        let resources = Resources::new();
+        let resources = Resources::new(&instance).expect("a directory");
         let vnet = "10.13.76.0/24".parse().expect("a prefix");
         let mut fabric = Fabric::create(&resources, &instance, vnet).expect("a fabric");
         let mut machine = |name: &str, address| {

@@ -67,7 +67,6 @@ impl Fabric {
         namespace.ip_batch(&format!(
             "link add {SINK} type veth peer name {SINK}-end\nlink set {SINK} arp off up\nlink set {SINK}-end arp off up\n"
         ))?;
-        resources.directory(&instance.directory())?;
         resources.bpffs(&instance.pins())?;
         let program = instance.pins().join("fabric-no-hop");
         hop::pin_program(&program)?;
