@@ -50,7 +50,7 @@ fn exchange(kind: Kind) {
     well_formed(&captured);
     // One of two connections that collide ends with Cease/Connection Collision Resolution (RFC 4271 §6.8).
     let ended = "bgp.type == 3 && !(bgp.notify.major_error == 6 && bgp.notify.minor_error_cease == 7)";
-    assert_eq!(captured.packets(ended), [String::new(); 0], "no NOTIFICATION: the session never went down");
+    assert_eq!(captured.packets(ended), Vec::<String>::new(), "no NOTIFICATION: the session never went down");
 }
 
 /// Both originate two prefixes: one of them is listed, the other one can be taken away.
@@ -121,7 +121,7 @@ fn well_formed(captured: &Captured) {
     // Wireshark's severities: 0x600000 is a warning, 0x800000 an error.
     let wrong =
         format!("{from_nva} && (_ws.malformed || (bgp && _ws.expert.severity >= 0x600000 && !tcp.analysis.flags))");
-    assert_eq!(captured.packets(&wrong), [String::new(); 0]);
+    assert_eq!(captured.packets(&wrong), Vec::<String>::new());
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! `nva-lab` as people use it, with BIRD everywhere, which is up in no time.
+//! `nva-lab` as people use it; mostly with BIRD everywhere, which is up in no time.
 
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
@@ -88,6 +88,15 @@ fn up_status_exec_and_down() {
 fn has_row(table: &str, row: &str) {
     let mut rows = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
     assert!(rows.any(|found| found == row), "{row:?} is not in\n{table}");
+}
+
+#[test]
+fn the_demo_holds_with_nva_everywhere() {
+    let lab = Named(Instance::unique());
+    let text = lab.text(&["demo"]);
+    assert!(text.contains("all 45 statements hold"), "{text}");
+    assert!(text.contains("XDP forwarded"), "{text}");
+    lab.wait_gone();
 }
 
 #[test]
