@@ -3,6 +3,7 @@
 #![expect(dead_code, reason = "each test program uses a part of it")]
 
 pub mod capture;
+pub mod stream;
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
