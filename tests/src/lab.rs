@@ -100,11 +100,11 @@ impl Lab {
         Ok(lab)
     }
 
-    /// Brings up everything, and starts every daemon without waiting for it.
+    /// Brings up everything: the route server first, then every daemon without waiting for it.
     pub fn up(instance: Instance, topology: Topology) -> anyhow::Result<Lab> {
         let mut lab = Lab::build(instance, topology)?;
         if !lab.state.topology.route_server.is_empty() {
-            lab.start_route_server()?;
+            lab.start_route_server()?.wait_ready()?;
         }
         for machine in lab.state.topology.machines.clone() {
             if let Some((kind, router)) = &machine.runs {
@@ -115,7 +115,7 @@ impl Lab {
     }
 
     /// Starts the topology's route server; does not wait for it.
-    pub fn start_route_server(&mut self) -> anyhow::Result<()> {
+    pub fn start_route_server(&mut self) -> anyhow::Result<&RouteServer> {
         let topology = &self.state.topology;
         let instances = topology.route_server.iter();
         let with_namespace = |server: &RouteServerInstance| Ok((server.clone(), self.namespace(&server.name)?.clone()));
@@ -126,8 +126,8 @@ impl Lab {
             fabric: self.state.fabric.clone(),
             socket: directory.join("socket"),
         };
-        self.state.route_server = Some(RouteServer::start(&specification, &directory, &self.resources)?);
-        Ok(())
+        let server = RouteServer::start(&specification, &directory, &self.resources)?;
+        Ok(self.state.route_server.insert(server))
     }
 
     /// Starts a daemon on a machine; does not wait for it.

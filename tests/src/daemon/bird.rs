@@ -45,9 +45,10 @@ impl Program for Bird {
         parse_routes(&self.birdc(setup, "show route all")?, &setup.router)
     }
 
-    fn session_command(&self, setup: &Setup) -> anyhow::Result<Vec<String>> {
+    fn session_command(&self, setup: &Setup) -> anyhow::Result<(&'static str, Vec<String>)> {
         let tool = self.tool("birdc")?.display().to_string();
-        Ok(vec![tool, "-s".to_owned(), setup.text_path("bird.ctl"), "show protocols".to_owned()])
+        let words = [&tool, "-s", &setup.text_path("bird.ctl"), "show protocols"].map(str::to_owned);
+        Ok(("birdc show protocols", words.into()))
     }
 }
 
@@ -109,7 +110,8 @@ impl Bird {
         let Peer { name, asn, address, relation } = peer;
         let own = own_routes(router);
         let (export, channel, session) = match relation {
-            Relation::Router | Relation::Leaf => (format!("{own} || source = RTS_BGP"), "", ""),
+            Relation::Router => (format!("{own} || source = RTS_BGP"), "", ""),
+            Relation::Leaf => (format!("{own} || source = RTS_BGP"), "", "passive yes;"),
             Relation::Hub => (own, "", ""),
             Relation::RouteServer(next_hop) => {
                 let channel = match next_hop {

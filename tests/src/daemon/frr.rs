@@ -92,9 +92,10 @@ impl Program for Frr {
         Ok(routes)
     }
 
-    fn session_command(&self, setup: &Setup) -> anyhow::Result<Vec<String>> {
+    fn session_command(&self, setup: &Setup) -> anyhow::Result<(&'static str, Vec<String>)> {
         let sockets = setup.directory.display().to_string();
-        Ok(["vtysh", "--vty_socket", &sockets, "-d", "bgpd", "-c", "show bgp summary"].map(str::to_owned).into())
+        let words = ["vtysh", "--vty_socket", &sockets, "-d", "bgpd", "-c", "show bgp summary"].map(str::to_owned);
+        Ok(("vtysh -c 'show bgp summary'", words.into()))
     }
 }
 
@@ -151,7 +152,10 @@ fn configuration(setup: &Setup) -> String {
             peer.asn, router.address, router.hold_time
         );
         match peer.relation {
-            Relation::Router | Relation::Leaf => {}
+            Relation::Router => {}
+            Relation::Leaf => {
+                let _ = writeln!(text, " neighbor {address} passive");
+            }
             Relation::Hub => {
                 let _ = writeln!(family, "  neighbor {address} filter-list OWN out");
             }

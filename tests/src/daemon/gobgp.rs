@@ -72,8 +72,8 @@ impl Program for Gobgp {
         Ok(routes)
     }
 
-    fn session_command(&self, _setup: &Setup) -> anyhow::Result<Vec<String>> {
-        Ok(["gobgp", "neighbor"].map(str::to_owned).into())
+    fn session_command(&self, _setup: &Setup) -> anyhow::Result<(&'static str, Vec<String>)> {
+        Ok(("gobgp neighbor", ["gobgp", "neighbor"].map(str::to_owned).into()))
     }
 }
 
@@ -116,12 +116,13 @@ fn configuration(setup: &Setup) -> anyhow::Result<String> {
             text,
             "[[neighbors]]\n  [neighbors.config]\n    neighbor-address = \"{}\"\n    peer-as = {}\n  \
              [neighbors.timers.config]\n    hold-time = {}\n    keepalive-interval = {}\n    connect-retry = 2\n  \
-             [neighbors.transport.config]\n    local-address = \"{}\"\n",
+             [neighbors.transport.config]\n    local-address = \"{}\"\n    passive-mode = {}\n",
             peer.address,
             peer.asn,
             router.hold_time,
             router.hold_time / 3,
-            router.address
+            router.address,
+            peer.relation == Relation::Leaf
         );
         match peer.relation {
             Relation::Router | Relation::Leaf => {}

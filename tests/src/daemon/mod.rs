@@ -145,8 +145,8 @@ trait Program {
     fn sessions(&self, setup: &Setup) -> anyhow::Result<Vec<Session>>;
     /// The routes that it has from its peers, in use or not.
     fn routes(&self, setup: &Setup) -> anyhow::Result<Vec<Route>>;
-    /// The command with which an operator asks it for its sessions.
-    fn session_command(&self, setup: &Setup) -> anyhow::Result<Vec<String>>;
+    /// The command with which an operator asks it for its sessions: as it is typed on the machine, and as the lab runs it.
+    fn session_command(&self, setup: &Setup) -> anyhow::Result<(&'static str, Vec<String>)>;
 }
 
 /// A daemon on its machine.
@@ -214,12 +214,10 @@ impl Daemon {
 
     /// What its own command line tool prints of its sessions, with the command before it.
     pub fn show_sessions(&self) -> anyhow::Result<String> {
-        let words = self.kind.program().session_command(&self.setup)?;
+        let (typed, words) = self.kind.program().session_command(&self.setup)?;
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let output = self.setup.namespace.run(&words)?;
-        let (name, arguments) = words.split_first().context("no command")?;
-        let name = name.rsplit('/').next().unwrap_or(name);
-        Ok(format!("{}$ {name} {}\n{output}", self.setup.machine, arguments.join(" ")))
+        Ok(format!("{}$ {typed}\n{output}", self.setup.machine))
     }
 
     /// `nva show WHAT`, as it prints it.

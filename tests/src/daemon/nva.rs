@@ -55,8 +55,8 @@ impl Program for Nva {
         learned.filter(|row| !row.prefix.contains(':')).map(|row| row.route()).collect()
     }
 
-    fn session_command(&self, setup: &Setup) -> anyhow::Result<Vec<String>> {
-        command_line(setup, &["show", "peers"])
+    fn session_command(&self, setup: &Setup) -> anyhow::Result<(&'static str, Vec<String>)> {
+        Ok(("nva show peers", command_line(setup, &["show", "peers"])?))
     }
 }
 
@@ -173,7 +173,7 @@ fn peer_table(peer: &Peer, router: &Router) -> String {
     let (export, more) = match relation {
         Relation::Router => ("everything", ""),
         Relation::Hub => ("own", ""),
-        Relation::Leaf => ("to-leaves", ""),
+        Relation::Leaf => ("to-leaves", "passive = true\n"),
         Relation::RouteServer(TowardsRouteServer::Keep) => ("to-route-servers", "group = \"route-servers\"\n"),
         Relation::RouteServer(TowardsRouteServer::Oneself) => {
             ("to-route-servers-as-self", "group = \"route-servers\"\n")

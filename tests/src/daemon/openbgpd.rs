@@ -50,9 +50,9 @@ impl Program for Openbgpd {
         Ok(learned.collect())
     }
 
-    fn session_command(&self, setup: &Setup) -> anyhow::Result<Vec<String>> {
+    fn session_command(&self, setup: &Setup) -> anyhow::Result<(&'static str, Vec<String>)> {
         let socket = setup.text_path("bgpd.sock");
-        Ok(["bgpctl", "-s", &socket, "show", "summary"].map(str::to_owned).into())
+        Ok(("bgpctl show summary", ["bgpctl", "-s", &socket, "show", "summary"].map(str::to_owned).into()))
     }
 }
 
@@ -110,10 +110,14 @@ fn configuration(setup: &Setup) -> String {
     }
     for peer in &router.peers {
         let address = peer.address;
-        let multihop = if matches!(peer.relation, Relation::RouteServer(_)) { "multihop 8" } else { "" };
+        let more = match peer.relation {
+            Relation::Router | Relation::Hub => "",
+            Relation::Leaf => "passive",
+            Relation::RouteServer(_) => "multihop 8",
+        };
         let _ = writeln!(
             text,
-            "neighbor {address} {{\n    remote-as {}\n    local-address {}\n    holdtime {}\n    {multihop}\n}}",
+            "neighbor {address} {{\n    remote-as {}\n    local-address {}\n    holdtime {}\n    {more}\n}}",
             peer.asn, router.address, router.hold_time
         );
         let _ = match peer.relation {

@@ -91,8 +91,8 @@ pub enum Relation {
     Router,
     /// A hub: is told what we originate.
     Hub,
-    /// A leaf NVA of ours, as a hub sees it: is told everything, what comes from a route server with the subnet's
-    /// gateway as next hop.
+    /// A leaf NVA of ours, as a hub sees it: is waited for, and told everything, what comes from a route server with the
+    /// subnet's gateway as next hop.
     Leaf,
     /// A route server: is told the leaves' routes and our own, and reached over several hops.
     RouteServer(TowardsRouteServer),
