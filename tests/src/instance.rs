@@ -62,11 +62,6 @@ impl Instance {
         Path::new(RUN_DIRECTORY).join(&self.name)
     }
 
-    /// Where its machine's XDP programs are pinned.
-    pub fn pin_directory(&self, machine: &str) -> PathBuf {
-        self.pins().join(machine)
-    }
-
     /// Its own bpffs: unmounted, it takes every pinned program with it.
     pub fn pins(&self) -> PathBuf {
         self.directory().join("bpf")
