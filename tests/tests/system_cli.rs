@@ -2,10 +2,12 @@
 
 mod common;
 
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use common::{lab_of, nva_json, wait_established, wait_for_routes};
+use nix::sys::signal::Signal;
 use nva_tests::daemon::{Kind, Relation, Router, nva_binary};
 use nva_tests::lab::Lab;
 use nva_tests::topology::{Machine, in_vnet};
@@ -38,6 +40,18 @@ fn a_good_configuration_is_called_good() {
     let output = nva(&["check", "-c", &path]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert!(text(&output.stdout).contains("AS 65000") && output.stderr.is_empty(), "{output:?}");
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_ends_it_quietly() {
+    let (_directory, path) = written("[router]\nasn = 65000\nrouter-id = \"192.0.2.1\"\n");
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let mut command = Command::new(nva_binary().expect("nva is built"));
+    let child = command.args(["check", "-c", &path]).stdout(writer).stderr(Stdio::piped()).spawn().expect("nva runs");
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.signal(), Some(Signal::SIGPIPE as i32), "{output:?}");
+    assert!(output.stderr.is_empty(), "{output:?}");
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod xdp;
 use std::process::ExitCode;
 
 use clap::Parser;
+use nix::sys::signal::{SigHandler, Signal, signal};
 
 use crate::config::Config;
 use args::{Args, Command, XdpCommand};
@@ -18,12 +19,24 @@ use args::{Args, Command, XdpCommand};
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     let args = Args::parse();
+    if !matches!(args.command, Command::Run { .. }) {
+        end_with_the_reader();
+    }
     match execute(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error:#}");
             exit::code(&error)
         }
+    }
+}
+
+/// Lets SIGPIPE end this process, as it ends every tool whose reader has seen enough (`nva show routes | head`). The
+/// daemon must not: its peers come and go.
+fn end_with_the_reader() {
+    // SAFETY: no handler is installed, and no other thread runs yet.
+    if let Err(error) = unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) } {
+        eprintln!("warning: cannot reset SIGPIPE: {error}");
     }
 }
 
