@@ -2,8 +2,10 @@
 
 mod common;
 
-use common::{lab_of, prefix, route, wait_established, wait_for_routes};
+use anyhow::ensure;
+use common::{lab_of, prefix, route, small_article, wait_established, wait_for, wait_for_routes};
 use nva_tests::daemon::{Kind, Relation, Route, Router, TowardsRouteServer};
+use nva_tests::instance::Instance;
 use nva_tests::lab::Lab;
 use nva_tests::topology::{HUB_ASN, Machine, ROUTE_SERVER_ASN, in_vnet, nva_address, nva_asn, nva_loopback, nva_name};
 
@@ -72,13 +74,13 @@ fn told_to_leaf(lab: &Lab, number: u8, hub: &str, last: u8) {
         (nva_loopback(1 - number).into(), vec![HUB_ASN, nva_asn(1 - number)]),
         (prefix(HUB_NETWORK), vec![HUB_ASN]),
     ];
-    common::wait_for(lab, &format!("the routes of {machine}"), || {
+    wait_for(lab, &format!("the routes of {machine}"), || {
         let mut routes = daemon.routes()?;
         routes.retain(|route| route.peer == hub && !route.as_path.contains(&nva_asn(number)));
         let seen: Vec<_> = routes.iter().map(|route| (route.prefix, route.as_path.clone())).collect();
-        anyhow::ensure!(seen == expected, "{routes:#?}");
+        ensure!(seen == expected, "{routes:#?}");
         let own = routes.iter().find(|route| route.prefix == prefix(HUB_NETWORK)).map(|route| route.next_hop);
-        anyhow::ensure!(own == Some(in_vnet(last)), "{routes:#?}");
+        ensure!(own == Some(in_vnet(last)), "{routes:#?}");
         Ok(())
     });
 }
@@ -128,4 +130,38 @@ fn hubs_side_by_side_tell_the_route_server_the_same() {
     };
     assert_eq!(leaf_routes("hub0").len(), 2, "{routes:#?}");
     assert_eq!(leaf_routes("hub0"), leaf_routes("hub1"), "nobody can tell the hubs apart by the leaves' routes");
+}
+
+/// The same with the lab's route server, as Azure's own commands would show it.
+#[test]
+fn the_route_server_learns_the_same_from_an_nva_hub_and_a_bird_hub() {
+    let leaves = 3;
+    let mut topology = small_article(leaves, 9);
+    for machine in &mut topology.machines {
+        if let ("hub1" | "nva1", Some((kind, router))) = (machine.name.as_str(), &mut machine.runs) {
+            *kind = Kind::Bird1;
+            router.xdp.clear();
+        }
+    }
+    let lab = Lab::up(Instance::unique(), topology).expect("the lab comes up");
+    let expected: Vec<_> = (0..leaves)
+        .map(|number| (nva_loopback(number).into(), format!("{HUB_ASN}-{}", nva_asn(number)), nva_address(number)))
+        .collect();
+    wait_for(&lab, "the route server's learned routes", || {
+        let report = lab.state.report()?;
+        for instance in &report.instances {
+            for hub in [in_vnet(HUB), in_vnet(OTHER_HUB)] {
+                let of_hub = instance.learned.iter().filter(|route| route.source_peer == hub);
+                // The network behind the first NVA comes by the same way and is not looked at here.
+                let mut learned: Vec<_> = of_hub
+                    .filter(|route| route.network.prefix_len() == 32)
+                    .map(|route| (route.network, route.as_path.clone(), route.next_hop))
+                    .collect();
+                learned.sort();
+                ensure!(learned == expected, "{} has from {hub} {learned:#?}", instance.name);
+            }
+        }
+        ensure!(report.instances.len() == 2, "{report:?}");
+        Ok(())
+    });
 }

@@ -6,33 +6,17 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use common::stream::Stream;
-use common::wait_for;
+use common::{small_article, wait_for};
 use nix::sys::signal::Signal;
-use nva_tests::daemon::{Kind, TowardsRouteServer};
 use nva_tests::instance::Instance;
 use nva_tests::lab::Lab;
-use nva_tests::topology::{Choices, Topology, in_vnet, nva_address, nva_loopback, nva_name};
+use nva_tests::topology::{in_vnet, nva_address, nva_loopback};
 
 /// Of the article's ten NVAs; more of them would only take longer to start.
 const NVAS: u8 = 3;
 
 /// Seconds.
 const HOLD_TIME: u16 = 6;
-
-/// The article's network with fewer NVAs.
-fn small_article() -> Topology {
-    let choices = Choices { hubs: Some(Kind::Nva), nvas: Kind::Nva, next_hop: TowardsRouteServer::Keep };
-    let mut topology = Topology::article(choices);
-    let left_out: Vec<String> = (NVAS..nva_tests::topology::NVAS).map(nva_name).collect();
-    topology.machines.retain(|machine| !left_out.contains(&machine.name));
-    for machine in &mut topology.machines {
-        if let Some((_, router)) = &mut machine.runs {
-            router.peers.retain(|peer| !left_out.contains(&peer.name));
-            router.hold_time = HOLD_TIME;
-        }
-    }
-    topology
-}
 
 /// The machines whose NIC has a route to the loopback address of an NVA, and has it through that NVA.
 fn nics_with_route(lab: &Lab, number: u8) -> anyhow::Result<Vec<String>> {
@@ -58,7 +42,7 @@ fn wait_for_nics(lab: &Lab, number: u8, expected: usize) {
 
 #[test]
 fn a_dead_leafs_prefix_leaves_every_nic_and_the_others_do_not_notice() {
-    let lab = Lab::up(Instance::unique(), small_article()).expect("the lab comes up");
+    let lab = Lab::up(Instance::unique(), small_article(NVAS, HOLD_TIME)).expect("the lab comes up");
     let all = lab.state.fabric.nics.len();
     (0..NVAS).for_each(|number| wait_for_nics(&lab, number, all));
     common::wait_established(&lab, &["hub0", "hub1"]);

@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use ipnet::Ipv4Net;
-use nva_tests::daemon::{Kind, Relation, Route, Router, nva_binary};
+use nva_tests::daemon::{Kind, Relation, Route, Router, TowardsRouteServer, nva_binary};
 use nva_tests::instance::Instance;
 use nva_tests::lab::Lab;
-use nva_tests::topology::{Machine, Topology, VNET, in_vnet};
+use nva_tests::topology::{Choices, Machine, NVAS, Topology, VNET, in_vnet, nva_name};
 use nva_tests::wait::wait_until;
 use serde_json::Value;
 
@@ -40,6 +40,21 @@ pub fn start_daemons(lab: &mut Lab) {
             lab.start(&machine.name, kind, router).expect("started");
         }
     }
+}
+
+/// The article's network with `nva` everywhere and with fewer NVAs.
+pub fn small_article(nvas: u8, hold_time: u16) -> Topology {
+    let choices = Choices { hubs: Some(Kind::Nva), nvas: Kind::Nva, next_hop: TowardsRouteServer::Keep };
+    let mut topology = Topology::article(choices);
+    let left_out: Vec<String> = (nvas..NVAS).map(nva_name).collect();
+    topology.machines.retain(|machine| !left_out.contains(&machine.name));
+    for machine in &mut topology.machines {
+        if let Some((_, router)) = &mut machine.runs {
+            router.peers.retain(|peer| !left_out.contains(&peer.name));
+            router.hold_time = hold_time;
+        }
+    }
+    topology
 }
 
 /// A machine with a daemon that originates `networks` and is told nothing of peers yet.
