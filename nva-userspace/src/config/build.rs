@@ -35,10 +35,15 @@ pub(super) fn build(file: File, problems: &mut Problems<'_>) -> Option<Config> {
     let reconcile_after = Duration::from_secs(u64::from(file.fib.reconcile_after));
     let fib = fib(&file.fib, problems);
     let xdp = xdp(file.xdp, problems);
-    let (asn, router_id) = (asn?, router_id?);
-    let own = peers::Own { asn, router_id, policies: &policies };
+    // Stand-ins where these could not be understood, so that the peers' problems are told in the same run.
+    let own = peers::Own {
+        asn: asn.unwrap_or(Asn::TRANS),
+        router_id: router_id.unwrap_or(RouterId::UNSPECIFIED),
+        policies: &policies,
+    };
     let (peers, reach) = peers::build(&file.peer, &file.peer_group, own, problems).into_iter().unzip();
     let control_socket = control_socket(file.router.control_socket, problems);
+    let (asn, router_id) = (asn?, router_id?);
     Some(Config {
         speaker: SpeakerConfig { asn, router_id, peers, decision, originate, fib, reconcile_after, seed: 0 },
         reach,

@@ -169,19 +169,17 @@ fn peer(table: &PeerTable, own: Own<'_>, problems: &mut Problems<'_>) -> Option<
     let import = chain(table.import.as_deref(), internal, own, problems);
     refuse_outbound_modes(&import, table.import.as_deref().unwrap_or_default(), problems);
     let export = chain(table.export.as_deref(), internal, own, problems);
-    let next_hop = match &table.next_hop {
-        Some(text) => parse(text, problems)?,
-        None => NextHopMode::Auto,
-    };
+    let next_hop = table.next_hop.as_ref().map_or(Some(NextHopMode::Auto), |text| parse(text, problems));
     let port = port(table, problems);
-    let (address, _) = (remote?, remote_as?);
+    let multihop = multihop(table, azure, internal, problems);
+    let (address, _, next_hop) = (remote?, remote_as?, next_hop?);
     let peer = PeerConfig {
         name: name.clone(),
         group: table.group.as_ref().map(|group| group.get_ref().clone()),
         description: table.description.clone(),
         address,
         session,
-        multihop: multihop(table, azure, internal, problems),
+        multihop,
         import,
         export,
         next_hop,

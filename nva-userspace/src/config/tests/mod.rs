@@ -150,8 +150,8 @@ fn problems_have_a_line_and_a_column() {
 #[test]
 fn every_problem_is_reported_at_once_in_order() {
     let text = r#"[router]
-asn = 65000
-router-id = "10.0.0.1"
+asn = 0
+router-id = "10.0.0.0.1"
 [[policy]]
 name = "p"
 [[policy.statement]]
@@ -163,6 +163,8 @@ address = "10.0.0.300"
 asn = 65001
 import = ["p", "q"]
 hold-time = 2
+next-hop = "me"
+multihop = 0
 [[peer]]
 name = "a"
 address = "10.0.0.2"
@@ -172,10 +174,11 @@ metric = 0
 "#;
     let problems = problems(text);
     let places: Vec<&str> = problems.iter().map(|problem| problem.split(": ").next().expect("a place")).collect();
-    let expected = ["7:23", "7:48", "7:62", "11:11", "13:16", "14:13", "16:8", "20:10"];
+    let expected =
+        ["2:7", "3:13", "7:23", "7:48", "7:62", "11:11", "13:16", "14:13", "15:12", "16:12", "18:8", "22:10"];
     assert_eq!(places, expected.map(|place| format!("nva.toml:{place}")), "{problems:#?}");
-    assert!(problems[0].contains("did you mean 10.0.0.0/8?"), "{}", problems[0]);
-    assert!(problems[4].contains("no [[policy]] named \"q\""), "{}", problems[4]);
+    assert!(problems[2].contains("did you mean 10.0.0.0/8?"), "{}", problems[2]);
+    assert!(problems[6].contains("no [[policy]] named \"q\""), "{}", problems[6]);
 }
 
 #[test]
