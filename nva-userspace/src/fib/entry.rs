@@ -18,6 +18,8 @@ pub(super) struct Entry {
     pub(super) in_flight: Option<Option<Vec<Hop>>>,
     /// The host's state has shown what is in flight.
     pub(super) echoed: bool,
+    /// What the host's state has shown last while an operation is in flight.
+    pub(super) seen: Option<Option<Vec<Hop>>>,
     /// The host's state has shown what is installed: from then on, a difference is somebody else's doing.
     pub(super) confirmed: bool,
     /// Found in the kernel at the start, and not wanted so far.
@@ -34,6 +36,7 @@ impl Default for Entry {
             installed: None,
             in_flight: None,
             echoed: false,
+            seen: None,
             confirmed: true,
             adopted: false,
             failure: None,

@@ -172,7 +172,9 @@ impl Fib {
         let Some(target) = entry.in_flight.take() else { return };
         match result {
             Ok(()) => {
-                entry.installed = target;
+                // What was seen after the echo is newer than the answer: answers wait for the rest of their batch.
+                let seen = entry.seen.take().filter(|_| entry.echoed);
+                entry.installed = seen.unwrap_or(target);
                 entry.confirmed = entry.echoed;
                 entry.failure = None;
                 self.mark(prefix);
@@ -181,6 +183,11 @@ impl Fib {
             Err(reason) => {
                 let attempts = entry.failure.as_ref().map_or(0, |failure| failure.attempts).saturating_add(1);
                 entry.failure = Some(Failure { reason, attempts });
+                // Somebody may have taken away what was to be replaced: then the next try has to be another.
+                if let Some(seen) = entry.seen.take().filter(|_| entry.confirmed) {
+                    entry.installed = seen;
+                    self.review_pins(prefix);
+                }
             }
         }
     }
@@ -252,6 +259,7 @@ impl Fib {
         };
         entry.in_flight = Some(desired);
         entry.echoed = false;
+        entry.seen = None;
         Some(op)
     }
 
@@ -275,7 +283,8 @@ impl Fib {
         let holding = self.holding && self.desired(prefix).is_none();
         let entry = self.entries.entry(prefix).or_default();
         if let Some(target) = &entry.in_flight {
-            entry.echoed = target.as_deref() == seen;
+            entry.echoed |= target.as_deref() == seen;
+            entry.seen = Some(seen.map(<[Hop]>::to_vec));
         } else if entry.installed.as_deref() == seen {
             entry.confirmed = true;
         } else if entry.confirmed {

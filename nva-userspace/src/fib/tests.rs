@@ -367,6 +367,34 @@ fn late_notifications_are_not_mistaken_for_interference() {
     assert_eq!(bench.run(), ["install 100.0.0.2/32"]);
 }
 
+#[test]
+fn what_the_kernel_loses_before_its_answer_comes_is_installed_again() {
+    let mut bench = Bench::new();
+    let route = ours("100.0.0.1/32", &[via("10.0.1.100", 1)]);
+    bench.want("100.0.0.1/32", &["10.0.1.100"]);
+    let op = bench.fib.poll_op().expect("an operation");
+    bench.tell(HostEvent::RouteSet(route.clone()));
+    bench.tell(HostEvent::RouteRemoved(route));
+    bench.fib.acknowledge(&op, Ok(()));
+    assert_eq!(bench.run(), ["install 100.0.0.1/32"]);
+}
+
+#[test]
+fn a_route_that_is_gone_is_installed_and_not_replaced() {
+    let mut bench = Bench::new();
+    let route = ours("100.0.0.1/32", &[via("10.0.1.100", 1)]);
+    bench.want("100.0.0.1/32", &["10.0.1.100"]);
+    let op = bench.fib.poll_op().expect("an operation");
+    bench.fib.acknowledge(&op, Ok(()));
+    bench.tell(HostEvent::RouteSet(route.clone()));
+    bench.want("100.0.0.1/32", &["10.0.1.101"]);
+    let op = bench.fib.poll_op().expect("an operation");
+    bench.tell(HostEvent::RouteRemoved(route));
+    bench.fib.acknowledge(&op, Err("No such file or directory".to_owned()));
+    bench.fib.retry_failed();
+    assert_eq!(bench.run(), ["install 100.0.0.1/32"]);
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Want(u8, Vec<u8>),

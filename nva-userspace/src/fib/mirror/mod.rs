@@ -6,6 +6,8 @@
 //!
 //! Only IPv4 is mirrored.
 // GAP(RFC 8200 §3): IPv6 is the kernel's to forward.
+// GAP(ip-rule): routing rules besides those that the kernel starts with, and VRFs, are not looked at.
+// GAP(RFC 1191 §3): a route's own MTU is not looked at, only its link's.
 
 mod groups;
 mod select;
