@@ -18,11 +18,11 @@ use super::sessions::{Dialled, SessionEvents, Sessions};
 use crate::config::Config;
 use crate::fib::FibOp;
 use crate::fsm::{ConnectionId, Direction};
-use crate::host::{HostDelta, HostEvent};
+use crate::host::HostEvent;
 use crate::kernel::{KernelError, Monitor, MonitorConfig, Routes};
 use crate::route::PeerId;
 use crate::speaker::{Input, Output, Speaker};
-use crate::transport::{Endpoints, Listener, TransportEvent};
+use crate::transport::{Endpoints, Listener, READ_AHEAD, TransportEvent};
 
 /// Octets of updates that are made at once for one peer.
 const UPDATE_CHUNK: usize = 64 * 1024;
@@ -32,6 +32,12 @@ const QUESTIONS: usize = 64;
 
 /// How often the data plane is looked after.
 const TICK: Duration = Duration::from_secs(1);
+
+/// A timer that goes off later than this has waited for us.
+const STALL: Duration = Duration::from_millis(100);
+
+/// How long the readers get after a stall.
+const READERS_TURN: Duration = Duration::from_millis(1);
 
 /// Changes of the machine's network that are taken in before anything else gets its turn.
 const HOST_BATCH: usize = 512;
@@ -116,7 +122,7 @@ impl Daemon {
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         self.speaker.handle_input(Input::Start, self.clock.now());
         self.carry_out();
-        loop {
+        let result = loop {
             let wake = tokio::select! {
                 () = self.clock.wait_until(self.speaker.poll_timeout()) => Wake::Timeout,
                 Some(event) = self.events.transport.recv() => Wake::Transport(event),
@@ -132,21 +138,28 @@ impl Daemon {
                 Wake::Transport(event) => self.transport_event(event),
                 Wake::Dialled(dialled) => self.dialled(dialled),
                 Wake::Accepted(stream, endpoints) => self.accepted(stream, endpoints),
-                Wake::Host(event) => self.host_events(event)?,
-                Wake::Tick => self.dataplane.tick(),
+                Wake::Host(event) => {
+                    if let Err(error) = self.host_events(event) {
+                        break Err(error);
+                    }
+                }
+                Wake::Tick => self.dataplane.tick(self.speaker.host()),
                 Wake::FibDone(done) => self.fib_done(done),
                 Wake::Question(question) => question(&self.state()),
-                Wake::Timeout => self.speaker.handle_timeout(self.clock.now()),
-                Wake::Stop => break,
+                Wake::Timeout => {
+                    self.catch_up().await;
+                    self.speaker.handle_timeout(self.clock.now());
+                }
+                Wake::Stop => break Ok(()),
             }
             self.carry_out();
-        }
+        };
         self.speaker.handle_input(Input::Shutdown, self.clock.now());
         // Routes stay where they are: an upgrade or a restart is not to interrupt forwarding.
         self.fib.stop();
         self.carry_out();
         self.sessions.drain().await;
-        Ok(())
+        result
     }
 
     fn state(&self) -> State<'_> {
@@ -170,8 +183,8 @@ impl Daemon {
         }
     }
 
-    fn dialled(&mut self, (peer, result): Dialled) {
-        if !self.sessions.attempt_ended(peer) {
+    fn dialled(&mut self, Dialled { peer, attempt, result }: Dialled) {
+        if !self.sessions.attempt_ended(peer, attempt) {
             return;
         }
         match result {
@@ -213,15 +226,30 @@ impl Daemon {
     /// Takes in a change of the machine's network and those that wait behind it, so that a thousand of them cost the
     /// data plane one look.
     fn host_events(&mut self, first: Option<Result<HostEvent, KernelError>>) -> Result<(), DaemonError> {
-        let mut delta = HostDelta::default();
-        let mut next = first;
-        for _ in 0..HOST_BATCH {
-            let Some(event) = next else { break };
-            delta.merge(self.speaker.handle_host(event?, self.clock.now()));
-            next = self.monitor.try_next();
+        let mut events = vec![first.ok_or(DaemonError::MonitorEnded)??];
+        while events.len() < HOST_BATCH
+            && let Some(event) = self.monitor.try_next()
+        {
+            events.push(event?);
         }
+        let delta = self.speaker.handle_host(events, self.clock.now());
         self.dataplane.host_changed(&delta, self.speaker.host());
         Ok(())
+    }
+
+    /// A message that came in time counts, however late it is read: after a stall the readers get their turn before
+    /// the timers do.
+    async fn catch_up(&mut self) {
+        let overdue = self.speaker.poll_timeout().is_some_and(|due| self.clock.now() - due > STALL);
+        if !overdue {
+            return;
+        }
+        tokio::time::sleep(READERS_TURN).await;
+        for _ in 0..READ_AHEAD {
+            let Ok(event) = self.events.transport.try_recv() else { return };
+            self.transport_event(event);
+            self.carry_out();
+        }
     }
 
     fn fib_done(&mut self, done: Vec<(FibOp, Result<(), String>)>) {
@@ -324,7 +352,14 @@ impl FibWorker {
 fn listen(addresses: &[SocketAddr]) -> Result<mpsc::Receiver<(TcpStream, Endpoints)>, DaemonError> {
     let (connections, accepted) = mpsc::channel(1);
     for address in addresses {
-        let listener = Listener::bind(*address).map_err(|source| DaemonError::Listen { address: *address, source })?;
+        let listener = match Listener::bind(*address) {
+            Ok(listener) => listener,
+            Err(error) if address.ip().is_unspecified() && error.raw_os_error() == Some(libc::EAFNOSUPPORT) => {
+                warn!(%address, "not listening there: the kernel has this address family switched off");
+                continue;
+            }
+            Err(source) => return Err(DaemonError::Listen { address: *address, source }),
+        };
         let connections = connections.clone();
         tokio::spawn(async move {
             loop {

@@ -19,6 +19,9 @@ pub enum DaemonError {
     /// The kernel's routing cannot be followed.
     #[error("cannot follow the kernel's routing by netlink: {0}")]
     Kernel(#[from] crate::kernel::KernelError),
+    /// Nobody follows the kernel's routing any more.
+    #[error("the task that follows the kernel's routing ended without a word: restart the daemon")]
+    MonitorEnded,
     /// The XDP data plane cannot be used.
     #[error("cannot set up the XDP data plane: {0}")]
     Xdp(#[from] crate::xdp::XdpError),

@@ -18,12 +18,19 @@ use crate::transport::{ConnectOptions, Connection, Endpoints, READ_AHEAD, Transp
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// How an attempt to connect ended.
-pub type Dialled = (PeerId, io::Result<(TcpStream, Endpoints)>);
+pub struct Dialled {
+    /// Whom it was for.
+    pub peer: PeerId,
+    /// Which attempt: one that was given up may have ended in the same moment.
+    pub attempt: u64,
+    /// The connection, or why there is none.
+    pub result: io::Result<(TcpStream, Endpoints)>,
+}
 
 /// All connections of all peers.
 pub struct Sessions {
     connections: BTreeMap<ConnectionId, Connection>,
-    attempts: BTreeMap<PeerId, JoinHandle<()>>,
+    attempts: BTreeMap<PeerId, (u64, JoinHandle<()>)>,
     /// Connections that still have something to send before they end.
     closing: Vec<JoinHandle<()>>,
     next: u64,
@@ -59,23 +66,34 @@ impl Sessions {
         self.cancel(peer);
         let dialled = self.dialled.clone();
         let options = ConnectOptions { remote: reach.remote, local: reach.local, multihop, timeout: CONNECT_TIMEOUT };
-        let attempt = tokio::spawn(async move {
+        let attempt = self.number();
+        let task = tokio::spawn(async move {
             // Nobody listens any more only when the daemon ends.
-            let _ = dialled.send((peer, connect(options).await));
+            let _ = dialled.send(Dialled { peer, attempt, result: connect(options).await });
         });
-        self.attempts.insert(peer, attempt);
+        self.attempts.insert(peer, (attempt, task));
     }
 
     /// Gives up connecting to a peer.
     pub fn cancel(&mut self, peer: PeerId) {
-        if let Some(attempt) = self.attempts.remove(&peer) {
-            attempt.abort();
+        if let Some((_, task)) = self.attempts.remove(&peer) {
+            task.abort();
         }
     }
 
     /// An attempt has ended; false if it was given up before.
-    pub fn attempt_ended(&mut self, peer: PeerId) -> bool {
-        self.attempts.remove(&peer).is_some()
+    pub fn attempt_ended(&mut self, peer: PeerId, attempt: u64) -> bool {
+        let current = self.attempts.get(&peer).is_some_and(|(number, _)| *number == attempt);
+        if current {
+            self.attempts.remove(&peer);
+        }
+        current
+    }
+
+    /// Numbers for connections and attempts, none twice.
+    fn number(&mut self) -> u64 {
+        self.next += 1;
+        self.next
     }
 
     /// Takes over a connected socket under a new number.
@@ -86,8 +104,7 @@ impl Sessions {
         endpoints: Endpoints,
         multihop: Option<u8>,
     ) -> io::Result<ConnectionId> {
-        let id = ConnectionId(self.next);
-        self.next += 1;
+        let id = ConnectionId(self.number());
         let connection = Connection::start(id, peer, stream, endpoints, multihop, self.events.clone())?;
         self.connections.insert(id, connection);
         Ok(id)

@@ -41,6 +41,10 @@ pub fn import(
 }
 
 fn check(received: &Route, config: &PeerConfig, view: &PeerView, host: &HostState) -> Result<(), Rejection> {
+    if !is_routable(received.prefix) {
+        let rule = format!("{} is no prefix of single machines that can be reached (RFC 4271 §6.3)", received.prefix);
+        return Err(Rejection::Guard { rule: rule.into() });
+    }
     let own = received.source.local_asn;
     let path = &received.attributes.as_path;
     if path.contains(own) {
@@ -65,6 +69,23 @@ fn check_first_as(received: &Route) -> Result<(), Rejection> {
     }
     let rule = format!("the AS path does not begin with the peer's AS {asn} (enforce-first-as)");
     Err(Rejection::Guard { rule: rule.into() })
+}
+
+/// Whether packets for a prefix may be forwarded at all: not multicast, loopback, link-local of IPv6, nor the reserved
+/// class E (RFC 1812 §5.3.7, RFC 4291 §2.5).
+fn is_routable(prefix: Prefix) -> bool {
+    match prefix.address() {
+        IpAddr::V4(address) => {
+            let first = address.octets()[0];
+            first < 224 && first != 127
+        }
+        IpAddr::V6(address) => {
+            let first = address.segments()[0];
+            let is_link_local = prefix.len() >= 10 && first & 0xffc0 == 0xfe80;
+            let is_multicast = prefix.len() >= 8 && first & 0xff00 == 0xff00;
+            !(is_link_local || is_multicast || address.is_loopback() && prefix.is_host())
+        }
+    }
 }
 
 fn rejected_next_hop(address: IpAddr, fault: Ineligible) -> Rejection {
@@ -99,4 +120,21 @@ pub fn outdated<'a>(routes: impl Iterator<Item = Received<'a>>, view: &PeerView,
 /// A route as it came in.
 pub fn received_route(prefix: Prefix, next_hop: IpAddr, attributes: Attributes, source: &Arc<Source>) -> Route {
     Route { prefix, next_hop: NextHop::Via(next_hop), attributes, source: Arc::clone(source) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_prefixes_of_single_machines_are_routable() {
+        let routable =
+            ["0.0.0.0/0", "10.0.0.0/8", "100.0.0.100/32", "192.0.0.0/2", "126.0.0.0/7", "::/0", "2001:db8::/32"];
+        let others = ["224.0.0.0/4", "239.1.1.1/32", "240.0.0.0/4", "127.0.0.0/8", "ff02::/16", "fe80::/10", "::1/128"];
+        for (prefixes, expected) in [(&routable[..], true), (&others[..], false)] {
+            for text in prefixes {
+                assert_eq!(is_routable(text.parse().expect("a prefix")), expected, "{text}");
+            }
+        }
+    }
 }

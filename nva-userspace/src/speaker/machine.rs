@@ -12,10 +12,15 @@ use crate::rib::Import;
 use crate::route::{NextHop, Route};
 
 impl Speaker {
-    /// Takes in a change of the machine's network, and says what it changed.
-    pub fn handle_host(&mut self, event: HostEvent, now: Instant) -> HostDelta {
-        let everything = matches!(event, HostEvent::Resync(_));
-        let delta = self.host.apply(event);
+    /// Takes in changes of the machine's network, and says what they changed together: what follows from them is worked
+    /// out once, however many come at a time.
+    pub fn handle_host(&mut self, events: impl IntoIterator<Item = HostEvent>, now: Instant) -> HostDelta {
+        let mut everything = false;
+        let mut delta = HostDelta::default();
+        for event in events {
+            everything |= matches!(event, HostEvent::Resync(_));
+            delta.merge(self.host.apply(event));
+        }
         if let Some(fib) = &mut self.fib {
             if everything {
                 fib.adopt(&self.host);

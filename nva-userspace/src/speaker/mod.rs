@@ -52,6 +52,8 @@ pub struct Speaker {
     fib: Option<Fib>,
     /// When the kernel is asked again for what it refused.
     retry_fib_at: Option<Instant>,
+    /// When what the kernel shows is held against what it should, whatever was announced meanwhile.
+    audit_fib_at: Option<Instant>,
     startup: Startup,
     outputs: VecDeque<Output>,
     /// Peers for whom something may wait of which nobody was told yet.
@@ -60,6 +62,9 @@ pub struct Speaker {
 
 /// How long after the kernel refused a route it is asked again.
 const FIB_RETRY: Duration = Duration::from_secs(5);
+
+/// Between two audits of the kernel's routes.
+const FIB_AUDIT: Duration = Duration::from_secs(60);
 
 impl Speaker {
     /// A speaker that has not begun: feed it [`Input::Start`].
@@ -85,6 +90,7 @@ impl Speaker {
             local: Arc::new(Source { kind: SourceKind::Local, local_asn: config.asn }),
             originated: BTreeSet::new(),
             retry_fib_at: None,
+            audit_fib_at: None,
             startup: Startup::new(config.reconcile_after),
             fib,
             outputs: VecDeque::new(),
@@ -98,6 +104,7 @@ impl Speaker {
         match input {
             Input::Start => {
                 self.startup.begin(now);
+                self.audit_fib_at = self.fib.as_ref().map(|_| now + FIB_AUDIT);
                 self.originate();
                 self.each_session(|session| session.handle_event(Event::Start, now));
             }
@@ -146,13 +153,19 @@ impl Speaker {
             self.retry_fib_at = None;
             fib.retry_failed();
         }
+        if self.audit_fib_at.is_some_and(|due| due <= now)
+            && let Some(fib) = &mut self.fib
+        {
+            self.audit_fib_at = Some(now + FIB_AUDIT);
+            fib.adopt(&self.host);
+        }
         self.flush(now);
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is to be called next.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let sessions = self.peers.iter().filter_map(|peer| peer.session.poll_timeout());
-        sessions.chain(self.startup.deadline()).chain(self.retry_fib_at).min()
+        sessions.chain(self.startup.deadline()).chain(self.retry_fib_at).chain(self.audit_fib_at).min()
     }
 
     /// The next thing to be done outside.

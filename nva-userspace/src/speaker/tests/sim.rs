@@ -104,7 +104,7 @@ impl Sim {
         };
         for index in 0..sim.speakers.len() {
             let host = HostEvent::Resync(Box::new(machine(sim.addresses[index])));
-            sim.speakers[index].handle_host(host, sim.now);
+            sim.speakers[index].handle_host([host], sim.now);
             sim.speakers[index].handle_input(Input::Start, sim.now);
             sim.carry_out(index);
         }
@@ -239,7 +239,7 @@ impl Sim {
 
     /// The machine of a speaker changes.
     pub fn host(&mut self, index: usize, event: HostEvent) {
-        self.speakers[index].handle_host(event, self.now);
+        self.speakers[index].handle_host([event], self.now);
         self.carry_out(index);
     }
 
@@ -402,7 +402,7 @@ impl Sim {
                 FibOp::Install(_) | FibOp::Replace(_) => HostEvent::RouteSet(route),
                 FibOp::Withdraw(_) => HostEvent::RouteRemoved(route),
             };
-            self.speakers[index].handle_host(event, self.now);
+            self.speakers[index].handle_host([event], self.now);
         }
     }
 
