@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use super::about::About;
 
-/// Writes until both queues are closed and empty, urgent messages first.
+/// Writes, urgent messages first, until the owner closes; what it said last is still said, and waiting updates are not.
 ///
 /// An error is left in `about` for the reader, which tells it once it has read what the peer said before: that may be
 /// a NOTIFICATION, which says more than a broken pipe.
@@ -38,16 +38,18 @@ async fn write_queues(
     mut updates: mpsc::Receiver<Vec<u8>>,
     about: &About,
 ) -> io::Result<()> {
-    let (mut urgent_open, mut updates_open) = (true, true);
+    let mut updates_open = true;
     // Whether the owner has to be told of room. It may be busy for long, or wait for our end: writing goes on
     // meanwhile, and after its close nobody waits for room any more.
     let mut tell = false;
-    while urgent_open || updates_open {
+    loop {
         tokio::select! {
             biased;
-            octets = urgent.recv(), if urgent_open => match octets {
+            octets = urgent.recv() => match octets {
                 Some(octets) => socket.write_all(&octets).await?,
-                None => urgent_open = false,
+                // The owner has closed: what it said last is the last thing to be said (RFC 4271 §4.5), and updates that
+                // still wait would only come after it.
+                None => return Ok(()),
             },
             room = about.events.reserve(), if tell && updates_open => {
                 if let Ok(room) = room {
@@ -64,5 +66,4 @@ async fn write_queues(
             },
         }
     }
-    Ok(())
 }
