@@ -181,13 +181,14 @@ fn flow(ctx: &XdpContext, header: &Ipv4) -> u32 {
 /// Makes sure that the egress interface can send, and tells the kernel to redirect there if it is not the ingress.
 #[inline(always)]
 fn leave(ctx: &XdpContext, port: Port, egress: u32) -> Result<Reason, Reason> {
-    if egress == ctx.ingress_ifindex() as u32 {
-        return Ok(Reason::Hairpin);
-    }
-    let target = PORTS.get(egress).ok_or(Reason::NotConfigured)?.flags;
+    let hairpin = egress == ctx.ingress_ifindex() as u32;
+    let target = if hairpin { port.flags } else { PORTS.get(egress).ok_or(Reason::NotConfigured)?.flags };
     let transmits = target & Port::TRANSMITS != 0 || (port.flags & Port::GENERIC != 0 && target & Port::ATTACHED != 0);
     if !transmits {
         return Err(Reason::CannotTransmit);
+    }
+    if hairpin {
+        return Ok(Reason::Hairpin);
     }
     // If the device is not there, nothing has been changed yet and the packet can still be passed.
     match DEVICES.redirect(egress, xdp_action::XDP_PASS.into()) {

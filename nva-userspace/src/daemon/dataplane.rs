@@ -109,12 +109,12 @@ impl DataPlane {
     }
 
     /// Looks after what changes without a notice; to be called every second or so.
-    pub fn tick(&mut self) {
+    pub fn tick(&mut self, host: &HostState) {
         let Some(active) = &mut self.active else { return };
         active.plane.flush_samples();
-        if let Err(problem) = active.plane.audit() {
-            error!(%problem, "cannot audit the XDP data plane");
-        }
+        attach(active, &mut self.interfaces, host);
+        let result = active.follow(&HostDelta::default(), host);
+        active.report(result);
     }
 }
 
@@ -126,12 +126,11 @@ impl Active {
             ops.extend(self.mirror.set_ports(ports, host));
         }
         ops.extend(self.mirror.apply(delta, host));
-        if self.filled {
-            return self.plane.apply(&ops);
-        }
-        // The first event is the whole of the kernel's state, so this is everything there is to know.
-        self.filled = true;
-        self.plane.replace(&self.mirror.everything())
+        // The first event is the whole of the kernel's state, so this is everything there is to know; and what an error
+        // kept from being written is written with the rest by the next event.
+        let result = if self.filled { self.plane.apply(&ops) } else { self.plane.replace(&self.mirror.everything()) };
+        self.filled = result.is_ok();
+        result
     }
 
     fn report(&mut self, result: Result<Applied, XdpError>) {
@@ -171,8 +170,12 @@ fn attach(active: &mut Active, interfaces: &mut BTreeMap<String, Attachment>, ho
                 Attachment { index: Some(link.index), mode: Some(attached.mode), notes: attached.warnings }
             }
             Err(problem) => {
-                error!(interface = name, %problem, "cannot attach XDP: the kernel forwards");
-                Attachment { notes: vec![problem.to_string()], ..Attachment::default() }
+                let notes = vec![problem.to_string()];
+                // Tried again every second, told once.
+                if notes != attachment.notes {
+                    error!(interface = name, %problem, "cannot attach XDP: the kernel forwards");
+                }
+                Attachment { notes, ..Attachment::default() }
             }
         };
     }

@@ -1,6 +1,6 @@
 //! Keeps neighbours fresh that only the fast path uses: the kernel sees none of that traffic and would let them go.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use tracing::debug;
 
 use crate::kernel::{Keeper, KernelError, Neighbours};
 
-/// How often kernels that cannot keep a neighbour themselves are asked for it: well within the 30 s that a
-/// confirmation lasts by default.
+/// How often the kernel is asked again for every neighbour: well within the 30 s that a confirmation lasts by default,
+/// for kernels that cannot keep one themselves.
 const AGAIN: Duration = Duration::from_secs(10);
 
 /// A neighbour: interface index and address.
@@ -42,16 +42,22 @@ impl NeighbourKeeper {
 }
 
 async fn keep(mut neighbours: Neighbours, mut changes: watch::Receiver<BTreeSet<Key>>) {
-    let mut kept: BTreeMap<Key, Keeper> = BTreeMap::new();
+    let mut kept: BTreeSet<Key> = BTreeSet::new();
     let mut again = interval(AGAIN);
     again.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        tokio::select! {
-            changed = changes.changed() => if changed.is_err() { return },
-            _ = again.tick() => kept.retain(|_, keeper| *keeper == Keeper::Kernel),
-        }
+        // Those that the kernel keeps, too: it forgets all of an interface when its carrier goes, and says nothing of it.
+        let ask_again = tokio::select! {
+            changed = changes.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+                false
+            }
+            _ = again.tick() => true,
+        };
         let wanted = changes.borrow_and_update().clone();
-        let released: Vec<Key> = kept.keys().filter(|key| !wanted.contains(key)).copied().collect();
+        let released: Vec<Key> = kept.difference(&wanted).copied().collect();
         for (link, address) in released {
             kept.remove(&(link, address));
             if let Err(error) = neighbours.release(link, address).await {
@@ -59,12 +65,12 @@ async fn keep(mut neighbours: Neighbours, mut changes: watch::Receiver<BTreeSet<
             }
         }
         for (link, address) in wanted {
-            if kept.contains_key(&(link, address)) {
+            if kept.contains(&(link, address)) && !ask_again {
                 continue;
             }
             match neighbours.keep(link, address).await {
-                Ok(keeper) => {
-                    kept.insert((link, address), keeper);
+                Ok(Keeper::Kernel | Keeper::Caller) => {
+                    kept.insert((link, address));
                 }
                 // Tried again with the next round: the interface may just be coming up.
                 Err(error) => debug!(link, %address, %error, "cannot keep a neighbour"),

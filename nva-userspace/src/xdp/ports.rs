@@ -78,7 +78,9 @@ impl PortTable {
     /// The program is not attached to the interface any more.
     pub fn detached(&mut self, ifindex: u32) -> Result<(), XdpError> {
         // Its entry among the devices stays, unused: nothing redirects to what does not transmit.
-        self.set(ifindex, Port::default())
+        // The MAC is the mirror's to change: it is told once, and holds when the program is attached again.
+        let port = Port { flags: 0, ..self.get(ifindex)? };
+        self.set(ifindex, port)
     }
 
     /// The interface has this MAC. With none, no frame is for it.
