@@ -35,13 +35,15 @@ pub fn install(names: &[&str]) -> Result<()> {
     let attempt = || {
         apt_get().args(["install", "--yes", "--no-install-recommends", "--no-remove"]).args(names.iter().copied()).run()
     };
-    if let Err(error) = attempt() {
+    let installed = attempt().or_else(|error| {
         // The usual reason: the lists name a version that the mirror has replaced.
         println!("setup: {error}; once more with fresh lists");
         update()?;
-        attempt()?;
-    }
-    started.disable()
+        attempt()
+    });
+    // Also after a failure: apt may have configured some of them before it.
+    let disabled = started.disable();
+    installed.and(disabled)
 }
 
 /// Downloads one package into a folder, without installing it. Anybody can.

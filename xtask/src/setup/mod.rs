@@ -51,6 +51,7 @@ pub struct Ready {
 /// # Errors
 /// When something is missing and cannot be installed: the message is the list of what to do.
 pub fn run(workspace: &Workspace, level: Level) -> Result<Ready> {
+    services::remove_stale_policy();
     let distribution = Distribution::detect();
     let linker_there = linker::find(workspace);
     let toolchain = install_packages(workspace, &distribution, level, linker_there.is_none())?;
