@@ -108,22 +108,19 @@ impl Process {
     }
 }
 
-/// Stops many at once, so that the slowest sets the time.
+/// Stops many at once, so that the slowest sets the time; goes on after an error and returns the first.
 pub fn stop_all(processes: &[Process]) -> anyhow::Result<()> {
-    for process in processes {
-        process.signal(Signal::SIGTERM)?;
-    }
+    let told = processes.iter().map(|process| process.signal(Signal::SIGTERM)).fold(Ok(()), anyhow::Result::and);
     let still_there = || processes.iter().filter(|process| process.is_alive()).count();
     let all_gone = wait_until(GRACE, "all processes to end", || {
         let count = still_there();
         seen(count == 0, || format!("{count} still run"))
     });
-    if all_gone.is_err() {
-        for process in processes {
-            process.kill()?;
-        }
+    if all_gone.is_ok() {
+        return told;
     }
-    Ok(())
+    let killed = processes.iter().map(Process::kill).fold(Ok(()), anyhow::Result::and);
+    told.and(killed)
 }
 
 struct Stat {
