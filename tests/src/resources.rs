@@ -90,9 +90,11 @@ impl Resources {
     pub fn namespace(&self, name: &str) -> anyhow::Result<Namespace> {
         // Under the lock, so that a signal's clean-up sees it or prevents it.
         let mut held = lock(&self.held);
-        let namespace = Namespace::create(name)?;
+        let namespace = Namespace::planned(name)?;
+        // First, so that it is removed too if making it fails half way.
         held.inventory.namespaces.insert(namespace.clone());
         held.record()?;
+        namespace.create()?;
         Ok(namespace)
     }
 
@@ -108,10 +110,10 @@ impl Resources {
     pub fn bpffs(&self, path: &Path) -> anyhow::Result<()> {
         let mut held = lock(&self.held);
         fs::create_dir_all(path).with_context(|| format!("cannot make {}", path.display()))?;
-        mount(Some("bpf"), path, Some("bpf"), MsFlags::empty(), None::<&str>)
-            .with_context(|| format!("cannot mount a bpffs at {}", path.display()))?;
         held.inventory.mounts.push(path.to_owned());
-        held.record()
+        held.record()?;
+        mount(Some("bpf"), path, Some("bpf"), MsFlags::empty(), None::<&str>)
+            .with_context(|| format!("cannot mount a bpffs at {}", path.display()))
     }
 
     /// Starts a process.

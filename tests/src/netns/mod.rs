@@ -28,13 +28,21 @@ pub struct Namespace {
 }
 
 impl Namespace {
-    /// Makes a namespace with its loopback up and without IPv6, which would only send noise.
-    pub fn create(name: &str) -> anyhow::Result<Namespace> {
-        ip(&["netns", "add", name])?;
+    /// A namespace that is still to be made. A name that is taken is an error, so that nobody comes to own, and then to
+    /// remove, what another made.
+    pub fn planned(name: &str) -> anyhow::Result<Namespace> {
         let namespace = Namespace { name: name.to_owned() };
-        namespace.sysctl(&[("ipv6/conf/all/disable_ipv6", "1"), ("ipv6/conf/default/disable_ipv6", "1")])?;
-        namespace.ip(&["link", "set", "lo", "up"])?;
+        if namespace.path().exists() {
+            bail!("there is a namespace {name} already");
+        }
         Ok(namespace)
+    }
+
+    /// Makes it, with its loopback up and without IPv6, which would only send noise. After an error it may be there.
+    pub fn create(&self) -> anyhow::Result<()> {
+        ip(&["netns", "add", &self.name])?;
+        self.sysctl(&[("ipv6/conf/all/disable_ipv6", "1"), ("ipv6/conf/default/disable_ipv6", "1")])?;
+        self.ip(&["link", "set", "lo", "up"]).map(drop)
     }
 
     /// Every namespace whose name begins with `prefix`.
