@@ -1,4 +1,5 @@
-//! What a lab leaves in the machine, and its removal on every way out: drop, panic, SIGINT, SIGTERM, `nva-lab down`.
+//! What a lab leaves in the machine, and its removal on every way out: drop, panic, SIGHUP, SIGINT, SIGTERM,
+//! `nva-lab down`.
 //!
 //! A journal in the lab's directory says at any time what there is, so that even what a killed process left is removed:
 //! by `nva-lab down`, or by the next test.
@@ -72,8 +73,8 @@ impl Held {
 }
 
 impl Resources {
-    /// The lab's directory and nothing else yet. From now on SIGINT and SIGTERM remove everything that this process owns
-    /// before they end it.
+    /// The lab's directory and nothing else yet. From now on SIGHUP, SIGINT and SIGTERM remove everything that this process
+    /// owns before they end it.
     pub fn new(instance: &Instance) -> anyhow::Result<Resources> {
         clean_up_on_signals();
         let directory = instance.directory();
@@ -152,15 +153,7 @@ fn clean_up_on_signals() {
     ONCE.call_once(|| {
         std::thread::spawn(|| {
             let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_io().build() else { return };
-            let number = runtime.block_on(async {
-                let (mut interrupt, mut terminate) =
-                    (signal(SignalKind::interrupt()).ok()?, signal(SignalKind::terminate()).ok()?);
-                tokio::select! {
-                    _ = interrupt.recv() => Some(libc::SIGINT),
-                    _ = terminate.recv() => Some(libc::SIGTERM),
-                }
-            });
-            let Some(number) = number else { return };
+            let Ok(number) = runtime.block_on(ending_signal()) else { return };
             // The locks are kept: nothing new is made while this process ends.
             let living = lock(&LIVING);
             let held: Vec<_> = living.iter().filter_map(Weak::upgrade).collect();
@@ -171,6 +164,32 @@ fn clean_up_on_signals() {
             std::process::exit(128 + number);
         });
     });
+}
+
+/// Waits for a signal that is to end this process.
+async fn ending_signal() -> std::io::Result<i32> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    // Who was started with nohup(1) wants to outlive the terminal.
+    let mut hangup = if ignores_hangup() { None } else { Some(signal(SignalKind::hangup())?) };
+    let hung_up = async {
+        match &mut hangup {
+            Some(hangup) => hangup.recv().await,
+            None => std::future::pending().await,
+        }
+    };
+    Ok(tokio::select! {
+        _ = interrupt.recv() => libc::SIGINT,
+        _ = terminate.recv() => libc::SIGTERM,
+        _ = hung_up => libc::SIGHUP,
+    })
+}
+
+/// Whether SIGHUP, the lowest bit of `SigIgn` in `/proc/PID/status` (proc_pid_status(5)), is ignored.
+fn ignores_hangup() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
+    ignored.is_some_and(|mask| mask & 1 == 1)
 }
 
 /// There is nobody left to return the error to.
