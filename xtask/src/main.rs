@@ -113,3 +113,30 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Demo { args } => lab::demo(&workspace, &args),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn passed_on(words: &[&str]) -> Vec<String> {
+        let cli = Cli::try_parse_from(["xtask"].iter().chain(words)).expect("it parses");
+        match cli.command {
+            Command::Run { args } | Command::Lab { args } | Command::Demo { args } => args,
+            Command::Setup { .. }
+            | Command::Build
+            | Command::Load { .. }
+            | Command::Test { .. }
+            | Command::Tidy { .. } => {
+                panic!("nothing is passed on by these")
+            }
+        }
+    }
+
+    #[test]
+    fn arguments_for_others_arrive_as_they_were_typed() {
+        assert_eq!(passed_on(&["run", "--", "show", "peers", "--json"]), ["show", "peers", "--json"]);
+        assert_eq!(passed_on(&["run", "check", "-c", "nva.toml"]), ["check", "-c", "nva.toml"]);
+        assert_eq!(passed_on(&["lab", "exec", "vm", "--", "ping", "-c", "1"]), ["exec", "vm", "--", "ping", "-c", "1"]);
+        assert_eq!(passed_on(&["demo", "--hubs", "bird", "--keep"]), ["--hubs", "bird", "--keep"]);
+    }
+}

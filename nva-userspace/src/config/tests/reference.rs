@@ -1,8 +1,12 @@
 //! docs/configuration.md knows every key.
 
+use super::super::Config;
 use super::super::file::File;
+use crate::policy::NextHopMode;
 
 const REFERENCE: &str = include_str!("../../../../docs/configuration.md");
+
+const README: &str = include_str!("../../../../README.md");
 
 /// No table has this key, so that serde says which ones it has.
 const NO_KEY: &str = "no-such-key";
@@ -63,5 +67,17 @@ fn every_key_is_in_the_reference() {
         ["router.asn", "policy.statement.match.as-path", "policy.statement.then.prepend", "peer.kind", "xdp.debug"]
     {
         assert!(keys.iter().any(|key| key.join(".") == path), "{path} was not found among {keys:?}");
+    }
+}
+
+#[test]
+fn the_readme_shows_a_configuration_that_runs() {
+    let example = README.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
+    let config = Config::parse("README.md", example).unwrap_or_else(|error| panic!("{error}"));
+    let names: Vec<&str> = config.speaker.peers.iter().map(|peer| peer.name.as_str()).collect();
+    assert_eq!(names, ["nva0", "rs0", "rs1"]);
+    for server in &config.speaker.peers[1..] {
+        let modes: Vec<_> = server.export.policies[0].statements.iter().map(|one| one.actions.next_hop).collect();
+        assert_eq!(modes, [Some(NextHopMode::Keep), Some(NextHopMode::SelfAddress)], "{}", server.name);
     }
 }
