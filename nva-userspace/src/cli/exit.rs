@@ -18,6 +18,17 @@ pub fn code(error: &anyhow::Error) -> ExitCode {
     }
 }
 
+/// An error with its causes in one line, each said once: many of our errors name their cause themselves.
+pub fn message(error: &anyhow::Error) -> String {
+    let mut message = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !message.contains(&cause) {
+            message = format!("{message}: {cause}");
+        }
+    }
+    message
+}
+
 #[derive(Serialize)]
 struct Report {
     valid: bool,
@@ -47,4 +58,20 @@ pub fn check_report(result: &Result<Config, ConfigError>) -> Result<String, serd
             .collect(),
     };
     serde_json::to_string_pretty(&Report { valid: result.is_ok(), problems })
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context;
+
+    use super::*;
+
+    #[test]
+    fn every_cause_is_said_once() {
+        let missing = Config::load(std::path::Path::new("/nonexistent/nva.toml")).expect_err("no such file");
+        let text = message(&missing.into());
+        assert_eq!(text.matches("No such file").count(), 1, "{text}");
+        let silent = Err::<(), _>(std::io::Error::other("the cause")).context("what failed").expect_err("an error");
+        assert_eq!(message(&silent), "what failed: the cause");
+    }
 }

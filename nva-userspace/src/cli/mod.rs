@@ -25,7 +25,7 @@ pub fn main() -> ExitCode {
     match execute(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{error:#}");
+            eprintln!("{}", exit::message(&error));
             exit::code(&error)
         }
     }

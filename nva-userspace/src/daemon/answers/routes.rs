@@ -66,7 +66,7 @@ pub fn reply(candidate: &Candidate<'_>) -> RouteReply {
     let (standing, reason) = match candidate.standing {
         Standing::Best => ("best", None),
         Standing::Multipath => ("multipath", None),
-        standing @ Standing::Lost { .. } => ("lost", Some(standing.to_string())),
+        Standing::Lost { to, at } => ("lost", Some(format!("{} is better: {at}", to.name()))),
         Standing::Ineligible(reason) => ("ineligible", Some(reason.to_string())),
         Standing::Rejected(reason) => ("rejected", Some(reason.to_string())),
     };
