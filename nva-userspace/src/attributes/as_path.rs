@@ -1,6 +1,10 @@
 //! AS paths (RFC 4271 §4.3 b, RFC 5065 for the confederation segments).
 
+use std::borrow::Cow;
 use std::fmt;
+use std::str::FromStr;
+
+use thiserror::Error;
 
 use crate::net::Asn;
 
@@ -70,6 +74,14 @@ impl AsPath {
         self.asns().any(|other| other == asn)
     }
 
+    /// Whether there is an AS_SET or AS_CONFED_SET, which nobody is to send any more (RFC 9774 §3).
+    pub fn has_sets(&self) -> bool {
+        self.segments.iter().any(|segment| match segment.kind {
+            SegmentKind::Set | SegmentKind::ConfedSet => true,
+            SegmentKind::Sequence | SegmentKind::ConfedSequence => false,
+        })
+    }
+
     /// The AS that the route was learned from: the first of a leading AS_SEQUENCE, confederation segments skipped.
     pub fn neighbour_as(&self) -> Option<Asn> {
         let outside = |segment: &&Segment| matches!(segment.kind, SegmentKind::Sequence | SegmentKind::Set);
@@ -103,9 +115,24 @@ impl AsPath {
     }
 }
 
+impl Segment {
+    /// The numbers in the order in which they are shown.
+    fn printed(&self) -> Cow<'_, [Asn]> {
+        let is_set = matches!(self.kind, SegmentKind::Set | SegmentKind::ConfedSet);
+        if !is_set || self.asns.is_sorted_by(|one, next| one < next) {
+            return Cow::Borrowed(&self.asns);
+        }
+        let mut asns = self.asns.clone();
+        asns.sort_unstable();
+        asns.dedup();
+        Cow::Owned(asns)
+    }
+}
+
 impl fmt::Display for AsPath {
     /// As Cisco and FRR print it, which is also the text that AS-path expressions match: sequences separated by
-    /// spaces, `{1,2}` for a set, `(1 2)` and `[1,2]` for the confederation kinds.
+    /// spaces, `{1,2}` for a set, `(1 2)` and `[1,2]` for the confederation kinds. The numbers of a set have no order:
+    /// they are printed from the smallest up, each once.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, segment) in self.segments.iter().enumerate() {
             if index > 0 {
@@ -118,7 +145,7 @@ impl fmt::Display for AsPath {
                 SegmentKind::ConfedSet => ("[", ",", "]"),
             };
             f.write_str(open)?;
-            for (index, asn) in segment.asns.iter().enumerate() {
+            for (index, asn) in segment.printed().iter().enumerate() {
                 if index > 0 {
                     f.write_str(separator)?;
                 }
@@ -130,9 +157,71 @@ impl fmt::Display for AsPath {
     }
 }
 
+/// Text that is not an AS path.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error(
+    "{text:?} is not an AS path: write AS numbers with spaces between, {{1,2}} for a set, (1 2) and [1,2] for those of a \
+     confederation, nothing for the empty path"
+)]
+pub struct AsPathParseError {
+    text: String,
+}
+
+impl FromStr for AsPath {
+    type Err = AsPathParseError;
+
+    /// Reads what [`AsPath`] prints; a set may have its numbers in any order.
+    fn from_str(text: &str) -> Result<AsPath, AsPathParseError> {
+        segments(text).map(|segments| AsPath { segments }).ok_or_else(|| AsPathParseError { text: text.to_owned() })
+    }
+}
+
+fn segments(text: &str) -> Option<Vec<Segment>> {
+    let mut segments = Vec::new();
+    let mut rest = text.trim();
+    while let Some(first) = rest.chars().next() {
+        let (kind, close) = match first {
+            '{' => (SegmentKind::Set, '}'),
+            '(' => (SegmentKind::ConfedSequence, ')'),
+            '[' => (SegmentKind::ConfedSet, ']'),
+            _ => (SegmentKind::Sequence, ' '),
+        };
+        let (inner, after) = match kind {
+            SegmentKind::Sequence => rest.split_at(rest.find(['{', '(', '[']).unwrap_or(rest.len())),
+            SegmentKind::Set | SegmentKind::ConfedSequence | SegmentKind::ConfedSet => {
+                rest.get(1..)?.split_once(close)?
+            }
+        };
+        let is_set = matches!(kind, SegmentKind::Set | SegmentKind::ConfedSet);
+        let words = inner.split(|c: char| c.is_whitespace() || is_set && c == ',').filter(|word| !word.is_empty());
+        let asns = words.map(|word| super::number(word).map(Asn)).collect::<Option<Vec<Asn>>>()?;
+        if asns.is_empty() || is_set && asns.len() > AsPath::MAX_SEGMENT {
+            return None;
+        }
+        segments.extend(asns.chunks(AsPath::MAX_SEGMENT).map(|asns| Segment { kind, asns: asns.to_vec() }));
+        rest = after.trim_start();
+    }
+    Some(segments)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn text_and_back() {
+        for text in ["", "1", "1 2 4294967295", "{1}", "{1,2} 3", "1 {2,3} 4 (5 6) [7,8]", "(1) (2)"] {
+            assert_eq!(text.parse::<AsPath>().expect(text).to_string(), text);
+        }
+        assert_eq!(" 1  {3, 2 2} ".parse::<AsPath>().expect("loosely written").to_string(), "1 {2,3}");
+        let long = "7 ".repeat(600);
+        assert_eq!(long.parse::<AsPath>(), Ok(AsPath::sequence(vec![Asn(7); 600])));
+        for bad in ["x", "1,2", "{}", "{1", "1}", "(1 2", "1 (2)) 3", "4294967296", "+1", "-1", "1.1", "{{1}}", "é"] {
+            assert!(bad.parse::<AsPath>().is_err(), "{bad}");
+        }
+        let set = format!("{{{}}}", vec!["1"; 256].join(","));
+        assert!(set.parse::<AsPath>().is_err(), "a set has one octet for its count");
+    }
 
     fn segment(kind: SegmentKind, asns: &[u32]) -> Segment {
         Segment { kind, asns: asns.iter().copied().map(Asn).collect() }
@@ -144,13 +233,14 @@ mod tests {
             segments: vec![
                 segment(SegmentKind::ConfedSequence, &[64512, 64513]),
                 segment(SegmentKind::Sequence, &[65000, 65100]),
-                segment(SegmentKind::Set, &[1, 2]),
+                segment(SegmentKind::Set, &[12, 2, 12]),
             ],
         };
-        assert_eq!(path.to_string(), "(64512 64513) 65000 65100 {1,2}");
+        assert_eq!(path.to_string(), "(64512 64513) 65000 65100 {2,12}");
         assert_eq!(path.hop_count(), 3);
         assert_eq!(path.neighbour_as(), Some(Asn(65000)));
         assert_eq!(path.origin_as(), None);
+        assert!(path.has_sets());
     }
 
     #[test]
