@@ -1,7 +1,7 @@
 //! Capabilities (RFC 5492): what a speaker says in its OPEN that it can do.
 
-use super::iana::{self, capability};
-use super::message::Capability;
+use super::iana::{self, capability, graceful_restart};
+use super::message::{Capability, GracefulRestart, RestartFamily};
 use super::reader::Reader;
 use super::{EncodeError, OpenProblem};
 use crate::net::{AfiSafi, Asn};
@@ -15,10 +15,7 @@ impl Capability {
 
     /// The family that a multiprotocol capability announces, if nva routes it.
     pub fn family(&self) -> Option<AfiSafi> {
-        match self {
-            Capability::Multiprotocol { afi, safi } => iana::family(*afi, *safi),
-            Capability::RouteRefresh | Capability::FourOctetAs(_) | Capability::Unknown { .. } => None,
-        }
+        if let Capability::Multiprotocol { afi, safi } = self { iana::family(*afi, *safi) } else { None }
     }
 
     /// The capability code.
@@ -26,9 +23,26 @@ impl Capability {
         match self {
             Capability::Multiprotocol { .. } => capability::MULTIPROTOCOL,
             Capability::RouteRefresh => capability::ROUTE_REFRESH,
+            Capability::ExtendedMessage => capability::EXTENDED_MESSAGE,
+            Capability::Role(_) => capability::ROLE,
+            Capability::GracefulRestart(_) => capability::GRACEFUL_RESTART,
             Capability::FourOctetAs(_) => capability::FOUR_OCTET_AS,
+            Capability::EnhancedRouteRefresh => capability::ENHANCED_ROUTE_REFRESH,
             Capability::Unknown { code, .. } => *code,
         }
+    }
+}
+
+impl RestartFamily {
+    /// A family of ours.
+    pub fn new(family: AfiSafi, forwarding: bool) -> RestartFamily {
+        let (afi, safi) = iana::family_codes(family);
+        RestartFamily { afi, safi, forwarding }
+    }
+
+    /// The family, if nva routes it.
+    pub fn family(&self) -> Option<AfiSafi> {
+        iana::family(self.afi, self.safi)
     }
 }
 
@@ -54,7 +68,14 @@ pub(super) fn encode(capability: &Capability, out: &mut Vec<u8>) -> Result<(), E
             out.extend_from_slice(&afi.to_be_bytes());
             out.extend_from_slice(&[0, *safi]);
         }
-        Capability::RouteRefresh => out.push(0),
+        Capability::RouteRefresh | Capability::ExtendedMessage | Capability::EnhancedRouteRefresh => out.push(0),
+        Capability::Role(role) => out.extend_from_slice(&[1, *role]),
+        Capability::GracefulRestart(restart) => {
+            let families = u8::try_from(restart.families.len()).ok();
+            let length = families.and_then(|count| count.checked_mul(4)).and_then(|length| length.checked_add(2));
+            out.push(length.ok_or(EncodeError::CapabilityTooLong { code: capability.code() })?);
+            write_graceful_restart(restart, out);
+        }
         Capability::FourOctetAs(asn) => {
             out.push(4);
             out.extend_from_slice(&asn.0.to_be_bytes());
@@ -75,6 +96,12 @@ fn decode(code: u8, mut value: Reader<'_>) -> Result<Capability, OpenProblem> {
             _ => return Err(wrong_length),
         },
         capability::ROUTE_REFRESH => Capability::RouteRefresh,
+        capability::EXTENDED_MESSAGE => Capability::ExtendedMessage,
+        capability::ENHANCED_ROUTE_REFRESH => Capability::EnhancedRouteRefresh,
+        capability::ROLE => Capability::Role(value.u8().ok_or(wrong_length.clone())?),
+        capability::GRACEFUL_RESTART => {
+            Capability::GracefulRestart(read_graceful_restart(&mut value).ok_or(wrong_length.clone())?)
+        }
         capability::FOUR_OCTET_AS => {
             let asn = Asn(value.u32().ok_or(wrong_length.clone())?);
             // RFC 7607 §2: nobody has AS 0.
@@ -86,4 +113,33 @@ fn decode(code: u8, mut value: Reader<'_>) -> Result<Capability, OpenProblem> {
         _ => return Ok(Capability::Unknown { code, value: value.rest().into() }),
     };
     if value.is_empty() { Ok(capability) } else { Err(wrong_length) }
+}
+
+/// RFC 4724 §3; bits that nobody has assigned are not looked at.
+fn read_graceful_restart(value: &mut Reader<'_>) -> Option<GracefulRestart> {
+    let head = value.u16()?;
+    let mut families = Vec::new();
+    while !value.is_empty() {
+        let (afi, safi, flags) = (value.u16()?, value.u8()?, value.u8()?);
+        families.push(RestartFamily { afi, safi, forwarding: flags & graceful_restart::FORWARDING != 0 });
+    }
+    Some(GracefulRestart {
+        restarted: head & graceful_restart::RESTARTED != 0,
+        notification: head & graceful_restart::NOTIFICATION != 0,
+        time: head & graceful_restart::TIME,
+        families,
+    })
+}
+
+/// A time that 12 bits cannot hold goes out as the longest that they can.
+fn write_graceful_restart(restart: &GracefulRestart, out: &mut Vec<u8>) {
+    let flag = |set: bool, bit: u16| if set { bit } else { 0 };
+    let head = flag(restart.restarted, graceful_restart::RESTARTED)
+        | flag(restart.notification, graceful_restart::NOTIFICATION)
+        | restart.time.min(graceful_restart::TIME);
+    out.extend_from_slice(&head.to_be_bytes());
+    for family in &restart.families {
+        out.extend_from_slice(&family.afi.to_be_bytes());
+        out.extend_from_slice(&[family.safi, if family.forwarding { graceful_restart::FORWARDING } else { 0 }]);
+    }
 }

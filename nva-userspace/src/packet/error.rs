@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use thiserror::Error;
 
-use super::iana::{self, attribute, error_code, header_error, open_error, update_error};
+use super::iana::{self, attribute, error_code, header_error, open_error, route_refresh_error, update_error};
 use super::message::Notification;
 use crate::net::AfiSafi;
 
@@ -48,6 +48,12 @@ pub enum DecodeError {
         /// The octets of the attribute that it is about; empty if it is about none.
         octets: Box<[u8]>,
     },
+    /// A mark of a route refresh is not as long as it has to be (RFC 7313 §5).
+    #[error("ROUTE-REFRESH of {} octets: a mark of a route refresh has 23", octets.len())]
+    RefreshLength {
+        /// The whole message.
+        octets: Box<[u8]>,
+    },
 }
 
 impl DecodeError {
@@ -67,6 +73,10 @@ impl DecodeError {
             }
             DecodeError::Open { problem, .. } => problem.notification(),
             DecodeError::Update { fault, octets } => fault.notification(octets),
+            // RFC 7313 §5: the data is the message.
+            DecodeError::RefreshLength { octets } => {
+                Notification::new(error_code::ROUTE_REFRESH, route_refresh_error::INVALID_LENGTH, octets)
+            }
         }
     }
 }
@@ -139,7 +149,9 @@ pub enum Treatment {
     AttributeDiscard,
     /// The routes of the UPDATE are withdrawn.
     TreatAsWithdraw,
-    /// The session ends with a NOTIFICATION. Also where RFC 7606 would permit to disable one AFI/SAFI.
+    /// The routes of one AFI/SAFI go, and no more of it is taken in this session (RFC 4760 §7).
+    FamilyDisable,
+    /// The session ends with a NOTIFICATION.
     SessionReset,
 }
 
@@ -148,6 +160,7 @@ impl fmt::Display for Treatment {
         f.pad(match self {
             Treatment::AttributeDiscard => "attribute discarded",
             Treatment::TreatAsWithdraw => "treated as withdraw",
+            Treatment::FamilyDisable => "address family disabled",
             Treatment::SessionReset => "session reset",
         })
     }

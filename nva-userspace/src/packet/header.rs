@@ -7,8 +7,11 @@ use super::{DecodeError, EncodeError};
 /// The length of the header.
 pub const HEADER_LEN: usize = 19;
 
-/// The largest message of BGP without extensions (RFC 4271 §4.1). GAP(RFC 8654 §3): no extended messages.
+/// The largest message of BGP without extensions (RFC 4271 §4.1).
 pub const MAX_MESSAGE: usize = 4096;
+
+/// The largest message towards a speaker that has announced extended messages (RFC 8654 §4).
+pub const MAX_EXTENDED_MESSAGE: usize = 65535;
 
 const MARKER: [u8; 16] = [0xff; 16];
 
@@ -89,13 +92,15 @@ fn read_header(octets: &[u8], max_message: usize) -> Result<(usize, u8), DecodeE
     if octet_count < HEADER_LEN || octet_count > max_message {
         return Err(DecodeError::BadLength { length, kind: None });
     }
-    // RFC 4271 §4.2 to §4.5 and RFC 2918 §3: the least, and for two of them also the most, that a type has.
+    // RFC 4271 §4.2 to §4.5: the least, and for some of them also the most, that a type has. How wrong the length of a
+    // ROUTE-REFRESH is depends on what is in it (RFC 7313 §5).
     let possible = match kind {
-        message_type::OPEN => octet_count >= 29,
+        // RFC 8654 §4: never extended.
+        message_type::OPEN => (29..=MAX_MESSAGE).contains(&octet_count),
         message_type::UPDATE => octet_count >= 23,
         message_type::NOTIFICATION => octet_count >= 21,
         message_type::KEEPALIVE => octet_count == 19,
-        message_type::ROUTE_REFRESH => octet_count == 23,
+        message_type::ROUTE_REFRESH => true,
         _ => return Err(DecodeError::BadType { kind }),
     };
     if possible { Ok((octet_count, kind)) } else { Err(DecodeError::BadLength { length, kind: Some(kind) }) }
@@ -128,7 +133,7 @@ mod tests {
     fn every_header_error_and_its_notification() {
         let mut unsynchronized = header(19, 4);
         unsynchronized[3] = 0xfe;
-        let table: [(Vec<u8>, u8, &[u8]); 12] = [
+        let table: [(Vec<u8>, u8, &[u8]); 10] = [
             (unsynchronized, 1, &[]),
             (header(18, 4), 2, &[0, 18]),
             (header(4097, 2), 2, &[0x10, 0x01]),
@@ -137,14 +142,34 @@ mod tests {
             (header(22, 2), 2, &[0, 22]),
             (header(20, 3), 2, &[0, 20]),
             (header(20, 4), 2, &[0, 20]),
-            (header(24, 5), 2, &[0, 24]),
-            (header(22, 5), 2, &[0, 22]),
             (header(19, 0), 3, &[0]),
             (header(19, 6), 3, &[6]),
         ];
         for (octets, subcode, data) in table {
             let notification = frame_length(&octets, 4096).expect_err("a bad header").notification();
             assert_eq!((notification.code, notification.subcode, &*notification.data), (1, subcode, data));
+        }
+    }
+
+    #[test]
+    fn extended_messages() {
+        // RFC 8654 §4: all but OPEN and KEEPALIVE.
+        for (length, kind, possible) in [
+            (4096, 1, true),
+            (4097, 1, false),
+            (4097, 2, true),
+            (u16::MAX, 2, true),
+            (u16::MAX, 3, true),
+            (4097, 4, false),
+        ] {
+            let result = frame_length(&header(length, kind), MAX_EXTENDED_MESSAGE);
+            if possible {
+                assert_eq!(result, Ok(Some(usize::from(length))), "{length} of type {kind}");
+            } else {
+                let notification = result.expect_err("too long").notification();
+                let expected = (1, 2, &length.to_be_bytes()[..]);
+                assert_eq!((notification.code, notification.subcode, &*notification.data), expected, "type {kind}");
+            }
         }
     }
 

@@ -47,8 +47,52 @@ pub mod capability {
     pub const MULTIPROTOCOL: u8 = 1;
     /// Route refresh (RFC 2918 §2).
     pub const ROUTE_REFRESH: u8 = 2;
+    /// Extended messages (RFC 8654 §3).
+    pub const EXTENDED_MESSAGE: u8 = 6;
+    /// BGP Role (RFC 9234 §4.1).
+    pub const ROLE: u8 = 9;
+    /// Graceful restart (RFC 4724 §3).
+    pub const GRACEFUL_RESTART: u8 = 64;
     /// 4-octet AS numbers (RFC 6793 §3).
     pub const FOUR_OCTET_AS: u8 = 65;
+    /// Enhanced route refresh (RFC 7313 §3.1).
+    pub const ENHANCED_ROUTE_REFRESH: u8 = 70;
+}
+
+/// Message Subtypes of ROUTE-REFRESH (RFC 7313 §3.2).
+pub mod refresh_subtype {
+    /// Normal route refresh request.
+    pub const REQUEST: u8 = 0;
+    /// Beginning of a route refresh (BoRR).
+    pub const BEGIN: u8 = 1;
+    /// Ending of a route refresh (EoRR).
+    pub const END: u8 = 2;
+}
+
+/// The bits of the Graceful Restart capability's first octets (RFC 4724 §3; RFC 8538 §2).
+pub mod graceful_restart {
+    /// Restart State (R): the sender has restarted.
+    pub const RESTARTED: u16 = 0x8000;
+    /// Graceful Notification (N): the sender restarts gracefully also after a NOTIFICATION.
+    pub const NOTIFICATION: u16 = 0x4000;
+    /// The Restart Time in seconds.
+    pub const TIME: u16 = 0x0fff;
+    /// Of a family, Forwarding State (F): forwarding was preserved.
+    pub const FORWARDING: u8 = 0x80;
+}
+
+/// Values of the BGP Role capability: what its sender is to the receiver (RFC 9234 §4.1).
+pub mod role {
+    /// Provider.
+    pub const PROVIDER: u8 = 0;
+    /// Route server.
+    pub const ROUTE_SERVER: u8 = 1;
+    /// Client of a route server.
+    pub const ROUTE_SERVER_CLIENT: u8 = 2;
+    /// Customer.
+    pub const CUSTOMER: u8 = 3;
+    /// Peer: neither pays the other.
+    pub const PEER: u8 = 4;
 }
 
 /// Address Family Identifiers (RFC 4760 §3).
@@ -104,14 +148,16 @@ pub mod attribute {
     pub const MP_REACH_NLRI: u8 = 14;
     /// MP_UNREACH_NLRI (RFC 4760 §4).
     pub const MP_UNREACH_NLRI: u8 = 15;
-    /// EXTENDED COMMUNITIES (RFC 4360 §2); carried on without a look inside.
+    /// EXTENDED COMMUNITIES (RFC 4360 §2).
     pub const EXTENDED_COMMUNITIES: u8 = 16;
     /// AS4_PATH (RFC 6793 §3).
     pub const AS4_PATH: u8 = 17;
     /// AS4_AGGREGATOR (RFC 6793 §3).
     pub const AS4_AGGREGATOR: u8 = 18;
-    /// LARGE_COMMUNITY (RFC 8092 §3); carried on without a look inside.
+    /// LARGE_COMMUNITY (RFC 8092 §3).
     pub const LARGE_COMMUNITY: u8 = 32;
+    /// Only to Customer (RFC 9234 §5).
+    pub const ONLY_TO_CUSTOMER: u8 = 35;
 
     /// The name of an attribute type.
     pub fn name(code: u8) -> Option<&'static str> {
@@ -132,6 +178,7 @@ pub mod attribute {
             AS4_PATH => "AS4_PATH",
             AS4_AGGREGATOR => "AS4_AGGREGATOR",
             LARGE_COMMUNITY => "LARGE_COMMUNITY",
+            ONLY_TO_CUSTOMER => "ONLY_TO_CUSTOMER",
             _ => return None,
         })
     }
@@ -187,6 +234,8 @@ pub mod error_code {
     pub const CEASE: u8 = 6;
     /// ROUTE-REFRESH Message Error (RFC 7313 §5).
     pub const ROUTE_REFRESH: u8 = 7;
+    /// Send Hold Timer Expired (RFC 9687 §5).
+    pub const SEND_HOLD_TIMER_EXPIRED: u8 = 8;
 
     /// The name of an error code.
     pub fn name(code: u8) -> Option<&'static str> {
@@ -198,6 +247,7 @@ pub mod error_code {
             FSM => "Finite State Machine Error",
             CEASE => "Cease",
             ROUTE_REFRESH => "ROUTE-REFRESH Message Error",
+            SEND_HOLD_TIMER_EXPIRED => "Send Hold Timer Expired",
             _ => return None,
         })
     }
@@ -230,6 +280,8 @@ pub mod open_error {
     pub const UNACCEPTABLE_HOLD_TIME: u8 = 6;
     /// Unsupported Capability (RFC 5492 §5).
     pub const UNSUPPORTED_CAPABILITY: u8 = 7;
+    /// Role Mismatch (RFC 9234 §4.2).
+    pub const ROLE_MISMATCH: u8 = 11;
 }
 
 /// Subcodes of UPDATE Message Error (RFC 4271 §6.3).
@@ -308,6 +360,7 @@ pub fn subcode_name(code: u8, subcode: u8) -> Option<&'static str> {
         (error_code::OPEN_MESSAGE, open_error::UNSUPPORTED_PARAMETER) => "Unsupported Optional Parameter",
         (error_code::OPEN_MESSAGE, open_error::UNACCEPTABLE_HOLD_TIME) => "Unacceptable Hold Time",
         (error_code::OPEN_MESSAGE, open_error::UNSUPPORTED_CAPABILITY) => "Unsupported Capability",
+        (error_code::OPEN_MESSAGE, open_error::ROLE_MISMATCH) => "Role Mismatch",
         (error_code::UPDATE_MESSAGE, update_error::MALFORMED_ATTRIBUTE_LIST) => "Malformed Attribute List",
         (error_code::UPDATE_MESSAGE, update_error::UNRECOGNIZED_WELL_KNOWN) => "Unrecognized Well-known Attribute",
         (error_code::UPDATE_MESSAGE, update_error::MISSING_WELL_KNOWN) => "Missing Well-known Attribute",

@@ -30,13 +30,19 @@ mod notification;
 mod open;
 mod reader;
 mod route_refresh;
+mod table_dump;
 #[cfg(test)]
 mod tests;
 mod update;
 
 pub use error::{AttributeProblem, DecodeError, EncodeError, OpenProblem, Treatment, UpdateFault};
-pub use header::{HEADER_LEN, MAX_MESSAGE, frame_length};
-pub use message::{Announced, Capability, CodecContext, Message, NextHop, Notification, Open, RouteRefresh, Update};
+pub use header::{HEADER_LEN, MAX_EXTENDED_MESSAGE, MAX_MESSAGE, frame_length};
+pub use message::{
+    Announced, Capability, CodecContext, GracefulRestart, Message, NextHop, Notification, Open, RefreshSubtype,
+    RestartFamily, RouteRefresh, Update,
+};
+pub use route_refresh::encode_refresh;
+pub use table_dump::decode_table_entry;
 pub use update::{encode_announcement, encode_end_of_rib, encode_withdrawal};
 
 use header::write_message;
@@ -44,29 +50,30 @@ use iana::message_type;
 
 /// Reads one whole message, header included.
 pub fn decode(frame: &[u8], context: &CodecContext) -> Result<Message, DecodeError> {
-    let split = header::split(frame, context.max_message)?;
+    let split = header::split(frame, context.max_receive)?;
     let kind = split.kind;
     // The header has made sure that none of the short messages is too short.
     let too_short =
         || DecodeError::BadLength { length: u16::try_from(frame.len()).unwrap_or(u16::MAX), kind: Some(kind) };
     match kind {
         message_type::OPEN => open::decode(split).map(Message::Open),
-        message_type::UPDATE => update::decode(split, context).map(Message::Update),
+        message_type::UPDATE => update::decode(split, context).map(|update| Message::Update(Box::new(update))),
         message_type::NOTIFICATION => notification::decode(split).map(Message::Notification).ok_or_else(too_short),
         message_type::KEEPALIVE => Ok(Message::Keepalive),
-        message_type::ROUTE_REFRESH => route_refresh::decode(split).map(Message::RouteRefresh).ok_or_else(too_short),
+        message_type::ROUTE_REFRESH => route_refresh::decode(split, frame, context).map(Message::RouteRefresh),
         kind => Err(DecodeError::BadType { kind }),
     }
 }
 
 /// Appends one message, header included; an UPDATE must fit into one as it is. After an error, `out` is as it was.
 pub fn encode(message: &Message, context: &CodecContext, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-    let max = context.max_message;
+    let max = context.max_send;
     match message {
-        Message::Open(open) => open::encode(open, max, out),
+        // RFC 8654 §4: OPEN comes before anything is agreed on, and a KEEPALIVE never needs more.
+        Message::Open(open) => open::encode(open, MAX_MESSAGE, out),
         Message::Update(update) => update::encode(update, context, out),
         Message::Notification(notification) => notification::encode(notification, max, out),
-        Message::Keepalive => write_message(message_type::KEEPALIVE, max, out, |_| Ok(())),
+        Message::Keepalive => write_message(message_type::KEEPALIVE, MAX_MESSAGE, out, |_| Ok(())),
         Message::RouteRefresh(request) => route_refresh::encode(request, max, out),
     }
 }

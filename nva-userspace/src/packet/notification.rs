@@ -53,9 +53,20 @@ impl Notification {
         Notification::cease(cease::COLLISION_RESOLUTION)
     }
 
+    /// Cease/Hard Reset around the NOTIFICATION that says why (RFC 8538 §3): no graceful restart follows it.
+    pub fn hard_reset(reason: &Notification) -> Notification {
+        let data = [&[reason.code, reason.subcode], &*reason.data].concat();
+        Notification::new(error_code::CEASE, cease::HARD_RESET, &data)
+    }
+
     /// Hold Timer Expired (RFC 4271 §6.5).
     pub fn hold_timer_expired() -> Notification {
         Notification::new(error_code::HOLD_TIMER_EXPIRED, iana::UNSPECIFIC, &[])
+    }
+
+    /// Send Hold Timer Expired (RFC 9687 §5).
+    pub fn send_hold_timer_expired() -> Notification {
+        Notification::new(error_code::SEND_HOLD_TIMER_EXPIRED, iana::UNSPECIFIC, &[])
     }
 
     /// Finite State Machine Error (RFC 4271 §6.6), with a subcode of [`iana::fsm_error`].
@@ -90,6 +101,19 @@ impl Notification {
         Ok(Notification::new(error_code::OPEN_MESSAGE, open_error::UNSUPPORTED_CAPABILITY, &data))
     }
 
+    /// Whether this is a Hard Reset (RFC 8538 §3).
+    pub fn is_hard_reset(&self) -> bool {
+        self.code == error_code::CEASE && self.subcode == cease::HARD_RESET
+    }
+
+    /// What a Hard Reset was sent for (RFC 8538 §3); `None` for anything else, and if it does not say. A Hard Reset
+    /// in a Hard Reset says nothing.
+    pub fn hard_reset_reason(&self) -> Option<Notification> {
+        let mut data = Reader::new(if self.is_hard_reset() { &self.data } else { &[] }, 0);
+        let reason = Notification { code: data.u8()?, subcode: data.u8()?, data: data.rest().into() };
+        (!reason.is_hard_reset()).then_some(reason)
+    }
+
     /// The text that came with an administrative shutdown or reset (RFC 9003 §2). What is not UTF-8 in it is
     /// replaced; control characters are not.
     pub fn communication(&self) -> Option<String> {
@@ -117,9 +141,11 @@ impl fmt::Display for Notification {
             None if self.subcode == iana::UNSPECIFIC => {}
             None => write!(f, "/{}", self.subcode)?,
         }
-        match self.communication() {
-            Some(text) => write!(f, " {}", Quoted(&text)),
-            None => Ok(()),
+        match (self.communication(), self.hard_reset_reason()) {
+            (Some(text), _) => write!(f, " {}", Quoted(&text)),
+            // It is no Hard Reset itself, so this does not go deeper.
+            (None, Some(reason)) => write!(f, " ({reason})"),
+            (None, None) => Ok(()),
         }
     }
 }
@@ -190,6 +216,27 @@ mod tests {
         for (notification, text) in table {
             assert_eq!(notification.to_string(), text);
         }
+    }
+
+    #[test]
+    fn a_hard_reset_carries_its_reason() {
+        let reason = Notification::administrative_shutdown("bye");
+        let reset = Notification::hard_reset(&reason);
+        assert_eq!((reset.code, reset.subcode, &*reset.data), (6, 9, &[6, 2, 3, b'b', b'y', b'e'][..]));
+        assert_eq!(reset.hard_reset_reason(), Some(reason.clone()));
+        assert_eq!(reset.to_string(), r#"Cease/Hard Reset (Cease/Administrative Shutdown "bye")"#);
+        assert_eq!(reason.hard_reset_reason(), None);
+        for cut in [&[][..], &[6]] {
+            let bare = Notification::new(6, 9, cut);
+            assert_eq!((bare.hard_reset_reason(), bare.to_string()), (None, "Cease/Hard Reset".to_owned()));
+        }
+    }
+
+    #[test]
+    fn hard_resets_in_each_other_are_not_followed() {
+        // 2000 of them; each as deep on the stack as the peer likes.
+        let nested = Notification::new(6, 9, &[6, 9].repeat(2000));
+        assert_eq!((nested.hard_reset_reason(), nested.to_string()), (None, "Cease/Hard Reset".to_owned()));
     }
 
     #[test]

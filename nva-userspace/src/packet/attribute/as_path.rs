@@ -49,18 +49,18 @@ pub(in crate::packet) fn decode(
 }
 
 /// Reads AS4_PATH. It is not empty, and confederation segments have no place in it and are passed over (RFC 6793 §6).
-pub(in crate::packet) fn decode_as4(mut value: Reader<'_>) -> Result<AsPath, AttributeProblem> {
+/// Also says whether there was a set among all of them.
+pub(in crate::packet) fn decode_as4(mut value: Reader<'_>) -> Result<(AsPath, bool), AttributeProblem> {
     if value.is_empty() {
         return Err(AttributeProblem::Length { length: 0 });
     }
     let mut path = AsPath::default();
     while !value.is_empty() {
-        let segment = read_segment(&mut value, Width::Four)?;
-        if !is_confederation(segment.kind) {
-            path.segments.push(segment);
-        }
+        path.segments.push(read_segment(&mut value, Width::Four)?);
     }
-    Ok(path)
+    let has_sets = path.has_sets();
+    path.segments.retain(|segment| !is_confederation(segment.kind));
+    Ok((path, has_sets))
 }
 
 /// The octets that the segments take, or why they cannot be written.

@@ -3,21 +3,16 @@
 use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
 
-use crate::attributes::{PathAttributes, Segment};
+use crate::attributes::{DEFAULT_LOCAL_PREF, PathAttributes, Reflection, Segment};
 use crate::net::Asn;
 use crate::packet::iana::{attribute, attribute_flag};
 use crate::packet::message::CodecContext;
-use crate::packet::{EncodeError, MAX_MESSAGE};
+use crate::packet::{EncodeError, MAX_EXTENDED_MESSAGE};
 
 use super::as_path::{self, Width, is_confederation};
 use super::{aggregation, rule, values};
 
-/// What an internal peer is told where nothing else was decided: RFC 4271 §5.1.5 has it told something.
-const DEFAULT_LOCAL_PREF: u32 = 100;
-
 /// Appends all attributes but the multiprotocol ones; NEXT_HOP if there is one.
-///
-/// GAP(RFC 4271 §5): the Partial bit of AGGREGATOR and COMMUNITIES is not remembered, so it is not passed on.
 pub(in crate::packet) fn write_attributes(
     attributes: &PathAttributes,
     next_hop: Option<Ipv4Addr>,
@@ -36,29 +31,86 @@ pub(in crate::packet) fn write_attributes(
     if let Some(med) = attributes.med {
         write_number(attribute::MULTI_EXIT_DISC, med, out)?;
     }
-    // RFC 4271 §5.1.5: to every internal peer, and to no external one.
+    // RFC 4271 §5.1.5: to every internal peer, even where nothing else was decided, and to no external one.
     if context.internal {
         write_number(attribute::LOCAL_PREF, attributes.local_pref.unwrap_or(DEFAULT_LOCAL_PREF), out)?;
     }
     if attributes.atomic_aggregate {
         write_attribute(attribute::ATOMIC_AGGREGATE, 0, out, |_| {})?;
     }
+    let partial = &attributes.partial;
     if let Some(aggregator) = &attributes.aggregator {
         let length = aggregation::encoded_len(width);
-        write_attribute(attribute::AGGREGATOR, length, out, |out| aggregation::encode(aggregator, width, out))?;
-    }
-    if !attributes.communities.is_empty() {
-        let length = attributes.communities.len().saturating_mul(4);
-        write_attribute(attribute::COMMUNITIES, length, out, |out| {
-            attributes.communities.iter().for_each(|community| out.extend_from_slice(&community.0.to_be_bytes()));
+        write_passed_on(attribute::AGGREGATOR, partial.aggregator, length, out, |out| {
+            aggregation::encode(aggregator, width, out);
         })?;
     }
+    let communities = attributes.communities.iter().map(|community| community.0.to_be_bytes());
+    write_list(attribute::COMMUNITIES, partial.communities, communities, out)?;
+    // RFC 4456 §8: they never leave the AS.
+    if let Some(reflection) = attributes.reflection.as_ref().filter(|_| context.internal) {
+        write_reflection(reflection, out)?;
+    }
     write_unknown(attributes, 1..=attribute::EXTENDED_COMMUNITIES, out)?;
+    let communities = attributes.extended_communities.iter().map(|community| community.0);
+    write_list(attribute::EXTENDED_COMMUNITIES, partial.extended_communities, communities, out)?;
     match width {
         Width::Two => write_as4(attributes, out)?,
         Width::Four => {}
     }
-    write_unknown(attributes, attribute::AS4_PATH..=u8::MAX, out)
+    write_unknown(attributes, attribute::AS4_PATH..=attribute::LARGE_COMMUNITY, out)?;
+    let communities = attributes.large_communities.iter().map(|community| community.octets());
+    write_list(attribute::LARGE_COMMUNITY, partial.large_communities, communities, out)?;
+    write_unknown(attributes, attribute::LARGE_COMMUNITY..=attribute::ONLY_TO_CUSTOMER, out)?;
+    if let Some(asn) = attributes.only_to_customer {
+        write_passed_on(attribute::ONLY_TO_CUSTOMER, partial.only_to_customer, 4, out, |out| {
+            out.extend_from_slice(&asn.0.to_be_bytes());
+        })?;
+    }
+    write_unknown(attributes, attribute::ONLY_TO_CUSTOMER..=u8::MAX, out)
+}
+
+/// Appends ORIGINATOR_ID and CLUSTER_LIST, where there are any.
+fn write_reflection(reflection: &Reflection, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    if let Some(originator) = reflection.originator_id {
+        write_attribute(attribute::ORIGINATOR_ID, 4, out, |out| out.extend_from_slice(&originator.octets()))?;
+    }
+    if !reflection.cluster_list.is_empty() {
+        let length = reflection.cluster_list.len().saturating_mul(4);
+        write_attribute(attribute::CLUSTER_LIST, length, out, |out| {
+            reflection.cluster_list.iter().for_each(|cluster| out.extend_from_slice(&cluster.octets()));
+        })?;
+    }
+    Ok(())
+}
+
+/// Appends an attribute that is a list of elements of one length; nothing, if there is no element.
+fn write_list<const N: usize>(
+    kind: u8,
+    partial: bool,
+    elements: impl ExactSizeIterator<Item = [u8; N]>,
+    out: &mut Vec<u8>,
+) -> Result<(), EncodeError> {
+    if elements.len() == 0 {
+        return Ok(());
+    }
+    write_passed_on(kind, partial, elements.len().saturating_mul(N), out, |out| {
+        elements.for_each(|octets| out.extend_from_slice(&octets));
+    })
+}
+
+/// Appends an optional transitive attribute that we know, with the Partial bit if it came with that (RFC 4271 §5).
+fn write_passed_on(
+    kind: u8,
+    partial: bool,
+    length: usize,
+    out: &mut Vec<u8>,
+    write_value: impl FnOnce(&mut Vec<u8>),
+) -> Result<(), EncodeError> {
+    let flags = attribute_flag::OPTIONAL | attribute_flag::TRANSITIVE;
+    write_head(if partial { flags | attribute_flag::PARTIAL } else { flags }, kind, length, out)?;
+    write_value(out);
+    Ok(())
 }
 
 /// Appends one attribute of a type that we know, with the flags of that type and a value of `length` octets that
@@ -115,7 +167,7 @@ fn write_head(flags: u8, kind: u8, length: usize, out: &mut Vec<u8>) -> Result<(
     match u8::try_from(length) {
         Ok(length) => out.extend_from_slice(&[flags, kind, length]),
         Err(_) => {
-            let length = u16::try_from(length).map_err(|_| EncodeError::TooLong { max: MAX_MESSAGE })?;
+            let length = u16::try_from(length).map_err(|_| EncodeError::TooLong { max: MAX_EXTENDED_MESSAGE })?;
             out.extend_from_slice(&[flags | attribute_flag::EXTENDED_LENGTH, kind]);
             out.extend_from_slice(&length.to_be_bytes());
         }

@@ -76,8 +76,6 @@ pub(super) struct Rule {
 }
 
 /// The rule of a type; `None` for a type that we do not know.
-///
-/// GAP(RFC 7606 §7.14): EXTENDED COMMUNITIES, like LARGE_COMMUNITY, are carried on without a look at their length.
 pub(super) fn rule(kind: u8) -> Option<Rule> {
     const WELL_KNOWN: u8 = attribute_flag::TRANSITIVE;
     const OPTIONAL: u8 = attribute_flag::OPTIONAL;
@@ -93,8 +91,12 @@ pub(super) fn rule(kind: u8) -> Option<Rule> {
         attribute::ATOMIC_AGGREGATE => (WELL_KNOWN, Treatment::AttributeDiscard, false),
         // RFC 7606 §7.7.
         attribute::AGGREGATOR => (OPTIONAL_TRANSITIVE, Treatment::AttributeDiscard, false),
-        // RFC 7606 §7.8.
-        attribute::COMMUNITIES => (OPTIONAL_TRANSITIVE, Treatment::TreatAsWithdraw, false),
+        // RFC 7606 §7.8, §7.14; RFC 8092 §6.
+        attribute::COMMUNITIES | attribute::EXTENDED_COMMUNITIES | attribute::LARGE_COMMUNITY => {
+            (OPTIONAL_TRANSITIVE, Treatment::TreatAsWithdraw, false)
+        }
+        // RFC 9234 §5.
+        attribute::ONLY_TO_CUSTOMER => (OPTIONAL_TRANSITIVE, Treatment::TreatAsWithdraw, false),
         // RFC 7606 §7.9, §7.10.
         attribute::ORIGINATOR_ID | attribute::CLUSTER_LIST => (OPTIONAL, Treatment::TreatAsWithdraw, true),
         // RFC 7606 §7.11, §7.12: without the routes in it nothing can be withdrawn.

@@ -29,38 +29,60 @@ pub(in crate::packet) struct Unreach {
     pub(in crate::packet) prefixes: Vec<Prefix>,
 }
 
-/// An error and where in the message it is.
-type Fault = (usize, AttributeProblem);
+/// An attribute that cannot be read.
+pub(in crate::packet) struct Fault {
+    /// The family that it is about; `None` if not even that can be read.
+    pub(in crate::packet) family: Option<AfiSafi>,
+    /// Where in the message the error is.
+    pub(in crate::packet) offset: usize,
+    /// What is wrong.
+    pub(in crate::packet) problem: AttributeProblem,
+}
 
 /// Reads MP_REACH_NLRI; `None` if it is about a family that is not one of `families` (RFC 4760 §8).
 pub(in crate::packet) fn decode_reach(mut value: Reader<'_>, families: &[AfiSafi]) -> Result<Option<Reach>, Fault> {
-    let wrong_length = (value.offset(), AttributeProblem::Length { length: value.len() });
-    let family = read_family(&mut value, families).ok_or_else(|| wrong_length.clone())?;
-    let offset = value.offset();
-    let length = value.u8().ok_or_else(|| wrong_length.clone())?;
-    let field = value.field(usize::from(length)).ok_or_else(|| wrong_length.clone())?;
-    // Reserved: RFC 4760 §3 has it ignored.
-    value.u8().ok_or(wrong_length)?;
-    let Some(family) = family else {
+    let (start, size) = (value.offset(), value.len());
+    let Some(family) = read_family(&mut value, families).ok_or_else(|| wrong_length(None, start, size))? else {
         return Ok(None);
     };
+    let too_short = || wrong_length(Some(family), start, size);
+    let offset = value.offset();
+    let length = value.u8().ok_or_else(too_short)?;
+    let field = value.field(usize::from(length)).ok_or_else(too_short)?;
+    // Reserved: RFC 4760 §3 has it ignored.
+    value.u8().ok_or_else(too_short)?;
     // RFC 7606 §7.11.
-    let next_hop = read_next_hop(family, field).ok_or((offset, AttributeProblem::NextHopLength { family, length }))?;
-    let mut prefixes = Vec::new();
-    nlri::decode(value, family, &mut prefixes)?;
+    let next_hop = read_next_hop(family, field).ok_or(Fault {
+        family: Some(family),
+        offset,
+        problem: AttributeProblem::NextHopLength { family, length },
+    })?;
+    let prefixes = read_prefixes(value, family)?;
     let next_hop = if is_host(next_hop.address) { Ok(next_hop) } else { Err(next_hop.address) };
     Ok(Some(Reach { next_hop, prefixes }))
 }
 
 /// Reads MP_UNREACH_NLRI; `None` if it is about a family that is not one of `families`.
 pub(in crate::packet) fn decode_unreach(mut value: Reader<'_>, families: &[AfiSafi]) -> Result<Option<Unreach>, Fault> {
-    let wrong_length = (value.offset(), AttributeProblem::Length { length: value.len() });
-    let Some(family) = read_family(&mut value, families).ok_or(wrong_length)? else {
+    let (start, size) = (value.offset(), value.len());
+    let Some(family) = read_family(&mut value, families).ok_or_else(|| wrong_length(None, start, size))? else {
         return Ok(None);
     };
+    Ok(Some(Unreach { family, prefixes: read_prefixes(value, family)? }))
+}
+
+fn wrong_length(family: Option<AfiSafi>, offset: usize, length: usize) -> Fault {
+    Fault { family, offset, problem: AttributeProblem::Length { length } }
+}
+
+fn read_prefixes(field: Reader<'_>, family: AfiSafi) -> Result<Vec<Prefix>, Fault> {
     let mut prefixes = Vec::new();
-    nlri::decode(value, family, &mut prefixes)?;
-    Ok(Some(Unreach { family, prefixes }))
+    nlri::decode(field, family, &mut prefixes).map_err(|(offset, problem)| Fault {
+        family: Some(family),
+        offset,
+        problem,
+    })?;
+    Ok(prefixes)
 }
 
 /// The octets of MP_REACH_NLRI in front of the prefixes.

@@ -1,9 +1,10 @@
-//! The attributes whose value is plain: ORIGIN, NEXT_HOP, MULTI_EXIT_DISC, LOCAL_PREF, ATOMIC_AGGREGATE, COMMUNITIES and
-//! the two of route reflection.
+//! The attributes whose value is plain: ORIGIN, NEXT_HOP, MULTI_EXIT_DISC, LOCAL_PREF, ATOMIC_AGGREGATE, the three kinds
+//! of communities and the two of route reflection.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::attributes::{Community, Origin};
+use crate::attributes::{Community, ExtendedCommunity, LargeCommunity, Origin};
+use crate::net::RouterId;
 use crate::packet::error::AttributeProblem;
 use crate::packet::iana::origin;
 use crate::packet::reader::Reader;
@@ -34,7 +35,7 @@ pub(in crate::packet) fn next_hop(value: Reader<'_>) -> Result<Ipv4Addr, Attribu
     if is_host_v4(address) { Ok(address) } else { Err(AttributeProblem::NextHopAddress { address: address.into() }) }
 }
 
-/// MULTI_EXIT_DISC and LOCAL_PREF (RFC 4271 §4.3 d and e, RFC 7606 §7.4 and §7.5).
+/// MULTI_EXIT_DISC and LOCAL_PREF (RFC 4271 §4.3 d and e, RFC 7606 §7.4 and §7.5); Only to Customer (RFC 9234 §5).
 pub(in crate::packet) fn number(value: Reader<'_>) -> Result<u32, AttributeProblem> {
     exactly(value).map(u32::from_be_bytes)
 }
@@ -44,27 +45,47 @@ pub(in crate::packet) fn empty(value: Reader<'_>) -> Result<(), AttributeProblem
     exactly::<0>(value).map(|_| ())
 }
 
-/// COMMUNITIES (RFC 1997): sorted, each once. Their number is not zero (RFC 7606 §7.8).
+/// COMMUNITIES (RFC 1997, RFC 7606 §7.8).
 pub(in crate::packet) fn communities(value: Reader<'_>) -> Result<Vec<Community>, AttributeProblem> {
-    let (chunks, rest) = value.rest().as_chunks::<4>();
+    set_of(value, |octets| Community(u32::from_be_bytes(octets)))
+}
+
+/// EXTENDED COMMUNITIES (RFC 4360 §2, RFC 7606 §7.14: a type that is not known is no error).
+pub(in crate::packet) fn extended_communities(value: Reader<'_>) -> Result<Vec<ExtendedCommunity>, AttributeProblem> {
+    set_of(value, ExtendedCommunity)
+}
+
+/// LARGE_COMMUNITY (RFC 8092 §3 and §6: repetitions are silently removed).
+pub(in crate::packet) fn large_communities(value: Reader<'_>) -> Result<Vec<LargeCommunity>, AttributeProblem> {
+    set_of(value, LargeCommunity::from_octets)
+}
+
+/// Elements of `N` octets, at least one: sorted, each once.
+fn set_of<const N: usize, T: Ord>(
+    value: Reader<'_>,
+    element: impl Fn([u8; N]) -> T,
+) -> Result<Vec<T>, AttributeProblem> {
+    let (chunks, rest) = value.rest().as_chunks::<N>();
     if chunks.is_empty() || !rest.is_empty() {
         return Err(AttributeProblem::Length { length: value.len() });
     }
-    let mut communities: Vec<Community> = chunks.iter().map(|octets| Community(u32::from_be_bytes(*octets))).collect();
-    communities.sort_unstable();
-    communities.dedup();
-    Ok(communities)
+    let mut elements: Vec<T> = chunks.iter().map(|octets| element(*octets)).collect();
+    elements.sort_unstable();
+    elements.dedup();
+    Ok(elements)
 }
 
-/// ORIGINATOR_ID (RFC 7606 §7.9). GAP(RFC 4456 §8): only its syntax is looked at.
-pub(in crate::packet) fn originator_id(value: Reader<'_>) -> Result<(), AttributeProblem> {
-    exactly::<4>(value).map(|_| ())
+/// ORIGINATOR_ID (RFC 4456 §8, RFC 7606 §7.9).
+pub(in crate::packet) fn originator_id(value: Reader<'_>) -> Result<RouterId, AttributeProblem> {
+    exactly::<4>(value).map(RouterId::from)
 }
 
-/// CLUSTER_LIST (RFC 7606 §7.10). GAP(RFC 4456 §8): only its syntax is looked at.
-pub(in crate::packet) fn cluster_list(value: Reader<'_>) -> Result<(), AttributeProblem> {
-    let well_formed = !value.is_empty() && value.len().is_multiple_of(4);
-    if well_formed { Ok(()) } else { Err(AttributeProblem::Length { length: value.len() }) }
+/// CLUSTER_LIST (RFC 4456 §8, RFC 7606 §7.10): in order, and not empty.
+pub(in crate::packet) fn cluster_list(value: Reader<'_>) -> Result<Vec<RouterId>, AttributeProblem> {
+    match value.rest().as_chunks::<4>() {
+        (ids @ [_, ..], []) => Ok(ids.iter().map(|id| RouterId::from(*id)).collect()),
+        _ => Err(AttributeProblem::Length { length: value.len() }),
+    }
 }
 
 /// A value of this length and no other.

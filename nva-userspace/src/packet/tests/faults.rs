@@ -79,6 +79,8 @@ fn flags_that_do_not_suit_the_type() {
     assert_fate(&external(), &with("80 06 00"), Withdraw(6));
     assert_fate(&external(), &with("80 07 08 00010000 c0000201"), Withdraw(7));
     assert_fate(&external(), &with("40 08 04 00010001"), Withdraw(8));
+    assert_fate(&external(), &with("80 10 08 0002fde800000064"), Withdraw(16));
+    assert_fate(&external(), &with("40 20 0c 0000fde80000000100000002"), Withdraw(32));
     assert_fate(&internal(), &[ORIGIN, AS_PATH, NEXT_HOP, "c0 05 04 00000064"], Withdraw(5));
     assert_fate(&internal(), &[ORIGIN, AS_PATH, NEXT_HOP, LOCAL_PREF, "40 09 04 01010101"], Withdraw(9));
     // The Partial bit and the lower four are not looked at.
@@ -119,6 +121,18 @@ fn values_that_are_malformed() {
         // RFC 7606 §7.8.
         withdraw("c0 08 00", 8),
         withdraw("c0 08 05 0001000100", 8),
+        // RFC 7606 §7.14; RFC 8092 §6.
+        withdraw("c0 10 00", 16),
+        withdraw("c0 10 07 0002fde8000000", 16),
+        withdraw("c0 10 0c 0002fde800000064 00000000", 16),
+        withdraw("c0 20 00", 32),
+        withdraw("c0 20 08 0000fde800000001", 32),
+        withdraw("c0 20 0d 0000fde80000000100000002 00", 32),
+        // RFC 9234 §5.
+        withdraw("c0 23 00", 35),
+        withdraw("c0 23 03 00fde8", 35),
+        withdraw("c0 23 05 0000fde800", 35),
+        withdraw("80 23 04 0000fde8", 35),
         // RFC 7606 §7.9, §7.10.
         withdraw("80 09 05 0101010101", 9),
         withdraw("80 0a 00", 10),
@@ -202,6 +216,72 @@ fn multiprotocol_attributes_that_cannot_be_read() {
     for attribute in table {
         assert_fate(&external(), &[ORIGIN, AS_PATH, NEXT_HOP, attribute], Reset(9, attribute));
     }
+}
+
+/// A session that gives up a family rather than itself.
+fn disabling() -> CodecContext {
+    CodecContext { disable_families: true, ..external() }
+}
+
+#[test]
+fn a_family_that_cannot_be_read_is_disabled_and_the_rest_is_taken() {
+    let next_hop = "20010db8000000000000000000000001";
+    let unreadable = [
+        "80 0e 03 0002 01".to_owned(),
+        "80 0e 04 0002 01 10".to_owned(),
+        format!("80 0e 14 0002 01 10 {next_hop}"),
+        format!("80 0e 15 0002 01 0f {next_hop} 00"),
+        "80 0e 05 0002 01 00 00".to_owned(),
+        format!("80 0e 16 0002 01 10 {next_hop} 00 81"),
+        format!("80 0e 17 0002 01 10 {next_hop} 00 20 20"),
+        format!("c0 0e 17 0002 01 10 {next_hop} 00 20 20"),
+        "80 0f 04 0002 01 81".to_owned(),
+        "80 0f 05 0002 01 20 20".to_owned(),
+    ];
+    for attribute in &unreadable {
+        let octets = update_message("10 0a00", &[attribute, ORIGIN, AS_PATH, NEXT_HOP], NLRI);
+        assert_eq!(reset(&octets, &external()).1, 9, "{attribute}: RFC 4760 §7");
+        // Alone in its session it takes that with it: a session that carries nothing helps nobody.
+        let only = CodecContext { families: vec![AfiSafi::Ipv6Unicast], ..disabling() };
+        assert_eq!(reset(&octets, &only).1, 9, "{attribute}");
+        let update = decode_update(&octets, &disabling()).expect("IPv4 is left");
+        assert_eq!(update.disabled, [AfiSafi::Ipv6Unicast], "{attribute}");
+        assert!(treatments(&update).iter().any(|(_, treatment)| *treatment == Treatment::FamilyDisable), "{attribute}");
+        let announced: Vec<Prefix> = update.announced.into_iter().flat_map(|one| one.prefixes).collect();
+        let flags_suit = attribute.starts_with("80");
+        let (withdrawn, left) = if flags_suit {
+            (prefixes(&["10.0.0.0/16"]), prefixes(&["203.0.113.0/24"]))
+        } else {
+            (prefixes(&["10.0.0.0/16", "203.0.113.0/24"]), Vec::new())
+        };
+        assert_eq!((update.withdrawn, announced), (withdrawn, left), "{attribute}");
+        // Once disabled, it is ignored, whatever it is.
+        let disabled = CodecContext { families: vec![AfiSafi::Ipv4Unicast], ..disabling() };
+        let update = decode_update(&octets, &disabled).expect("ignored");
+        assert_eq!((update.disabled, update.announced.len()), (vec![], flags_suit.into()), "{attribute}");
+    }
+}
+
+#[test]
+fn what_disables_no_family() {
+    // Whose family it is cannot be read; it runs over its field; it is there twice (RFC 7606 §3 g).
+    let repeated = [REACH, REACH].concat();
+    for (attribute, subcode) in
+        [("80 0e 00", 9), ("80 0e 02 0002", 9), ("80 0f 02 0002", 9), ("80 0e 40 0002 01 10", 9), (&repeated, 1)]
+    {
+        let octets = update_message("", &[ORIGIN, AS_PATH, NEXT_HOP, attribute], NLRI);
+        assert_eq!(reset(&octets, &disabling()).1, subcode, "{attribute}");
+    }
+    // One after the other, until none is left.
+    let (v4, v6) = ("80 0f 04 0001 01 21", "80 0e 04 0002 01 10");
+    let octets = update_message("", &[v4, v6, ORIGIN, AS_PATH], "");
+    assert_eq!(reset(&octets, &disabling()).1, 9);
+    // IPv4 in a multiprotocol attribute is the same family as in the fields of the message.
+    let octets = update_message("10 0a00", &[v4, REACH, ORIGIN, AS_PATH], NLRI);
+    let update = decode_update(&octets, &disabling()).expect("IPv6 is left");
+    let announced: Vec<Prefix> = update.announced.into_iter().flat_map(|one| one.prefixes).collect();
+    assert_eq!((update.disabled, update.withdrawn), (vec![AfiSafi::Ipv4Unicast], vec![]));
+    assert_eq!(announced, prefixes(&["2001:db8::/32"]), "and NEXT_HOP is needed by nothing");
 }
 
 #[test]

@@ -10,14 +10,27 @@ mod updates;
 use super::*;
 use crate::net::{AfiSafi, Prefix};
 
-/// An external session with 4-octet AS numbers and both families.
+/// An external session with 4-octet AS numbers, both families and enhanced route refresh.
 fn external() -> CodecContext {
-    CodecContext { four_octet_as: true, internal: false, families: AfiSafi::ALL.to_vec(), max_message: MAX_MESSAGE }
+    CodecContext {
+        four_octet_as: true,
+        internal: false,
+        families: AfiSafi::ALL.to_vec(),
+        max_send: MAX_MESSAGE,
+        max_receive: MAX_MESSAGE,
+        enhanced_refresh: true,
+        disable_families: false,
+    }
 }
 
 /// The same, internal.
 fn internal() -> CodecContext {
     CodecContext { internal: true, ..external() }
+}
+
+/// The same as external, with extended messages in both directions.
+fn extended() -> CodecContext {
+    CodecContext { max_send: MAX_EXTENDED_MESSAGE, max_receive: MAX_EXTENDED_MESSAGE, ..external() }
 }
 
 /// The same as external, with a peer that has 2-octet AS numbers.
@@ -49,7 +62,7 @@ fn update_message(withdrawn: &str, attributes: &[&str], nlri: &str) -> Vec<u8> {
 
 fn decode_update(octets: &[u8], context: &CodecContext) -> Result<Update, DecodeError> {
     decode(octets, context).map(|message| match message {
-        Message::Update(update) => update,
+        Message::Update(update) => *update,
         other => panic!("not an UPDATE: {other:?}"),
     })
 }
@@ -63,7 +76,7 @@ fn encoded(message: &Message, context: &CodecContext) -> Result<Vec<u8>, EncodeE
 fn assert_both_directions(message: &Message, octets: &[u8], context: &CodecContext) {
     assert_eq!(decode(octets, context).as_ref(), Ok(message));
     assert_eq!(encoded(message, context).as_deref(), Ok(octets), "{message:?}");
-    assert_eq!(frame_length(octets, context.max_message), Ok(Some(octets.len())));
+    assert_eq!(frame_length(octets, context.max_receive), Ok(Some(octets.len())));
 }
 
 fn prefixes(texts: &[&str]) -> Vec<Prefix> {

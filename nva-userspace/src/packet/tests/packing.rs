@@ -44,7 +44,7 @@ proptest! {
         let messages = send_all(&prefixes, |left, out| {
             encode_announcement(&attributes, next_hop, left, &context, out).expect("there is room")
         });
-        assert_full(&messages, 17, context.max_message);
+        assert_full(&messages, 17, context.max_send);
         let mut received = Vec::new();
         for octets in &messages {
             let update = decode_update(octets, &context).expect("we wrote it");
@@ -62,7 +62,7 @@ proptest! {
     ) {
         let context = external();
         let messages = send_all(&prefixes, |left, out| encode_withdrawal(left, &context, out));
-        assert_full(&messages, 17, context.max_message);
+        assert_full(&messages, 17, context.max_send);
         let mut received = Vec::new();
         for octets in &messages {
             received.extend(decode_update(octets, &context).expect("we wrote it").withdrawn);
@@ -76,7 +76,7 @@ proptest! {
         (next_hop, prefixes) in select(AfiSafi::ALL.to_vec())
             .prop_flat_map(|family| (next_hop(family), vec(prefix(family), 1..40))),
     ) {
-        let context = CodecContext { max_message, ..external() };
+        let context = CodecContext { max_send: max_message, ..external() };
         let mut out = vec![1, 2, 3];
         match encode_announcement(&PathAttributes::default(), next_hop, &prefixes, &context, &mut out) {
             Ok(taken) => {
@@ -116,14 +116,33 @@ fn a_whole_update_that_does_not_fit_is_refused() {
     let all: Vec<Prefix> = (0..2000u32).map(|n| Prefix::host(std::net::Ipv4Addr::from(n << 8).into())).collect();
     let too_long = Err(EncodeError::TooLong { max: MAX_MESSAGE });
     let withdrawal = Update { withdrawn: all.clone(), ..Update::default() };
-    assert_eq!(encoded(&Message::Update(withdrawal), &external()), too_long);
+    assert_eq!(encoded(&Message::Update(withdrawal.into()), &external()), too_long);
     let next_hop = NextHop::from(std::net::IpAddr::from([192, 0, 2, 1]));
     let announced = vec![Announced { next_hop, prefixes: all[..1].to_vec() }];
     let full = Update { announced, attributes: with_communities(1100), ..Update::default() };
-    assert_eq!(encoded(&Message::Update(full), &external()), too_long);
+    assert_eq!(encoded(&Message::Update(full.into()), &external()), too_long);
     let announced = vec![Announced { next_hop, prefixes: all }];
     let update = Update { announced, ..Update::default() };
-    assert_eq!(encoded(&Message::Update(update), &external()), too_long);
+    assert_eq!(encoded(&Message::Update(update.into()), &external()), too_long);
+}
+
+#[test]
+fn an_extended_message_takes_what_else_takes_many() {
+    let all: Vec<Prefix> = (0..10_000u32).map(|n| Prefix::host(std::net::Ipv4Addr::from(n << 8).into())).collect();
+    let next_hop = NextHop::from(std::net::IpAddr::from([192, 0, 2, 1]));
+    let attributes = with_communities(1100);
+    let update =
+        Update { announced: vec![Announced { next_hop, prefixes: all.clone() }], attributes, ..Update::default() };
+    let octets = encoded(&Message::Update(update.clone().into()), &extended()).expect("54 kB are within the limit");
+    assert_eq!(decode_update(&octets, &extended()), Ok(update));
+    // What each side takes is its own to say (RFC 8654 §4).
+    let length = u16::try_from(octets.len()).expect("a length");
+    let one_way = CodecContext { max_send: MAX_EXTENDED_MESSAGE, ..external() };
+    assert_eq!(decode_update(&octets, &one_way), Err(DecodeError::BadLength { length, kind: None }));
+    let withdrawal = Message::Update(Box::new(Update { withdrawn: all, ..Update::default() }));
+    assert!(encoded(&withdrawal, &one_way).is_ok());
+    let other_way = CodecContext { max_receive: MAX_EXTENDED_MESSAGE, ..external() };
+    assert_eq!(encoded(&withdrawal, &other_way), Err(EncodeError::TooLong { max: MAX_MESSAGE }));
 }
 
 #[test]

@@ -7,17 +7,20 @@ use proptest::sample::select;
 
 use super::*;
 use crate::attributes::{
-    Aggregator, AsPath, Community, Origin, PathAttributes, Segment, SegmentKind, UnknownAttribute,
+    Aggregator, AsPath, Community, ExtendedCommunity, LargeCommunity, Origin, Partial, PathAttributes, Reflection,
+    Segment, SegmentKind, UnknownAttribute,
 };
-use crate::net::Asn;
+use crate::net::{Asn, RouterId};
 use std::net::{IpAddr, Ipv6Addr};
 
 /// Any session.
 pub(super) fn context() -> impl Strategy<Value = CodecContext> {
-    (any::<bool>(), any::<bool>()).prop_map(|(four_octet_as, internal)| CodecContext {
+    any::<[bool; 5]>().prop_map(|[four_octet_as, internal, large, enhanced_refresh, disable_families]| CodecContext {
         four_octet_as,
         internal,
-        ..external()
+        enhanced_refresh,
+        disable_families,
+        ..if large { extended() } else { external() }
     })
 }
 
@@ -26,14 +29,20 @@ pub(super) fn message_in_context() -> impl Strategy<Value = (CodecContext, Messa
     context().prop_flat_map(|context| {
         let message = prop_oneof![
             1 => open().prop_map(Message::Open),
-            4 => update(&context).prop_map(Message::Update),
+            4 => update(&context).prop_map(|update| Message::Update(Box::new(update))),
             1 => (any::<u8>(), any::<u8>(), vec(any::<u8>(), 0..64))
                 .prop_map(|(code, subcode, data)| Message::Notification(Notification::new(code, subcode, &data))),
             1 => Just(Message::Keepalive),
-            1 => (any::<u16>(), any::<u8>()).prop_map(|(afi, safi)| Message::RouteRefresh(RouteRefresh { afi, safi })),
+            1 => refresh(context.enhanced_refresh).prop_map(Message::RouteRefresh),
         ];
         (Just(context), message)
     })
+}
+
+fn refresh(enhanced: bool) -> impl Strategy<Value = RouteRefresh> {
+    use RefreshSubtype::{Begin, End, Request, Unknown};
+    let subtypes = if enhanced { vec![Request, Begin, End, Unknown(3), Unknown(255)] } else { vec![Request] };
+    (any::<u16>(), any::<u8>(), select(subtypes)).prop_map(|(afi, safi, subtype)| RouteRefresh { afi, safi, subtype })
 }
 
 fn open() -> impl Strategy<Value = Open> {
@@ -41,7 +50,11 @@ fn open() -> impl Strategy<Value = Open> {
         (any::<u16>(), any::<u8>()).prop_map(|(afi, safi)| Capability::Multiprotocol { afi, safi }),
         Just(Capability::RouteRefresh),
         (1u32..).prop_map(|asn| Capability::FourOctetAs(Asn(asn))),
-        (select(vec![3u8, 6, 64, 69, 70, 73, 200]), vec(any::<u8>(), 0..100))
+        Just(Capability::ExtendedMessage),
+        Just(Capability::EnhancedRouteRefresh),
+        any::<u8>().prop_map(Capability::Role),
+        graceful_restart().prop_map(Capability::GracefulRestart),
+        (select(vec![3u8, 5, 69, 71, 73, 200]), vec(any::<u8>(), 0..100))
             .prop_map(|(code, value)| Capability::Unknown { code, value: value.into() }),
     ];
     let hold_time = prop_oneof![Just(0u16), 3u16..];
@@ -50,6 +63,14 @@ fn open() -> impl Strategy<Value = Open> {
         hold_time,
         router_id: router_id.into(),
         capabilities,
+    })
+}
+
+fn graceful_restart() -> impl Strategy<Value = GracefulRestart> {
+    let family = (any::<u16>(), any::<u8>(), any::<bool>());
+    let families = vec(family.prop_map(|(afi, safi, forwarding)| RestartFamily { afi, safi, forwarding }), 0..5);
+    (any::<bool>(), any::<bool>(), 0u16..4096, families).prop_map(|(restarted, notification, time, families)| {
+        GracefulRestart { restarted, notification, time, families }
     })
 }
 
@@ -98,8 +119,8 @@ pub(super) fn prefix(family: AfiSafi) -> impl Strategy<Value = Prefix> {
 pub(super) fn attributes(context: &CodecContext) -> impl Strategy<Value = PathAttributes> + use<> {
     let local_pref = if context.internal { any::<u32>().prop_map(Some).boxed() } else { Just(None).boxed() };
     let origin = select(vec![Origin::Igp, Origin::Egp, Origin::Incomplete]);
+    let reflection = reflection(context.internal);
     let aggregator = (asn(), any::<u32>()).prop_map(|(asn, router_id)| Aggregator { asn, router_id: router_id.into() });
-    let communities = btree_set(any::<u32>().prop_map(Community), 0..70);
     (
         origin,
         as_path(context),
@@ -107,26 +128,64 @@ pub(super) fn attributes(context: &CodecContext) -> impl Strategy<Value = PathAt
         local_pref,
         any::<bool>(),
         option::of(aggregator),
-        communities,
+        (communities(), reflection),
         unknown(),
     )
         .prop_map(|(origin, as_path, med, local_pref, atomic_aggregate, aggregator, communities, unknown)| {
+            let (communities, reflection) = communities;
+            let partial = communities.partial;
             PathAttributes {
                 origin,
                 as_path,
                 med,
                 local_pref,
                 atomic_aggregate,
+                partial: Partial { aggregator: partial.aggregator && aggregator.is_some(), ..partial },
                 aggregator,
-                communities: communities.into_iter().collect(),
+                reflection,
                 unknown,
+                ..communities
             }
         })
 }
 
+/// ORIGINATOR_ID and CLUSTER_LIST, which only internal peers send.
+fn reflection(internal: bool) -> impl Strategy<Value = Option<Box<Reflection>>> {
+    let id = || any::<u32>().prop_map(RouterId::from);
+    (option::of(id()), vec(id(), 0..=5)).prop_map(move |(originator_id, cluster_list)| {
+        let reflection = Reflection { originator_id, cluster_list };
+        Some(Box::new(reflection)).filter(|reflection| internal && **reflection != Reflection::default())
+    })
+}
+
+/// Communities of all three kinds and Only to Customer, and Partial bits of those that are there (that of AGGREGATOR in
+/// any case).
+fn communities() -> impl Strategy<Value = PathAttributes> {
+    let standard = btree_set(any::<u32>().prop_map(Community), 0..70);
+    let extended = btree_set(any::<[u8; 8]>().prop_map(ExtendedCommunity), 0..40);
+    let large = btree_set(any::<[u8; 12]>().prop_map(LargeCommunity::from_octets), 0..30);
+    let mark = option::of(any::<u32>().prop_map(Asn));
+    (standard, extended, large, mark, any::<[bool; 5]>()).prop_map(|(standard, extended, large, mark, partial)| {
+        PathAttributes {
+            partial: Partial {
+                aggregator: partial[0],
+                communities: partial[1] && !standard.is_empty(),
+                extended_communities: partial[2] && !extended.is_empty(),
+                large_communities: partial[3] && !large.is_empty(),
+                only_to_customer: partial[4] && mark.is_some(),
+            },
+            communities: standard.into_iter().collect(),
+            extended_communities: extended.into_iter().collect(),
+            large_communities: large.into_iter().collect(),
+            only_to_customer: mark,
+            ..PathAttributes::default()
+        }
+    })
+}
+
 /// Sorted by type, each type once, with the Partial bit that going out sets.
 fn unknown() -> impl Strategy<Value = Vec<UnknownAttribute>> {
-    let kinds = btree_set(prop_oneof![Just(0u8), 11u8..14, Just(16u8), 19u8..], 0..4);
+    let kinds = btree_set(prop_oneof![Just(0u8), 11u8..14, 19u8..32, 33u8..35, 36u8..], 0..4);
     (kinds, vec(any::<u8>(), 0..300)).prop_map(|(kinds, value)| {
         kinds.into_iter().map(|kind| UnknownAttribute { kind, partial: true, value: value.clone().into() }).collect()
     })

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::attributes::{
-    Aggregator, AsPath, Community, Origin, PathAttributes, Segment, SegmentKind, UnknownAttribute,
+    Aggregator, AsPath, Community, ExtendedCommunity, LargeCommunity, Origin, Partial, PathAttributes, Reflection,
+    Segment, SegmentKind, UnknownAttribute,
 };
 use crate::net::Asn;
 
@@ -12,7 +13,11 @@ const NEXT_HOP: &str = "40 03 04 c0000201";
 fn announcement(attributes: PathAttributes, next_hop: &str, texts: &[&str]) -> Message {
     let next_hop = NextHop::from(next_hop.parse::<std::net::IpAddr>().expect("an address"));
     let announced = vec![Announced { next_hop, prefixes: prefixes(texts) }];
-    Message::Update(Update { announced, attributes, ..Update::default() })
+    Message::Update(Box::new(Update { announced, attributes, ..Update::default() }))
+}
+
+fn extended(text: &str) -> ExtendedCommunity {
+    text.parse().expect(text)
 }
 
 fn through(asns: &[u32]) -> PathAttributes {
@@ -37,15 +42,25 @@ fn every_attribute_towards_an_internal_peer() {
                 Segment { kind: SegmentKind::Set, asns: vec![Asn(1), Asn(2)] },
             ],
         },
+        lost_as_sets: false,
         med: Some(10),
         local_pref: Some(200),
         atomic_aggregate: true,
         aggregator: Some(Aggregator { asn: Asn(70000), router_id: [192, 0, 2, 7].into() }),
         communities: vec![Community::new(65000, 100), Community::NO_EXPORT],
+        reflection: Some(Box::new(Reflection {
+            originator_id: Some([192, 0, 2, 8].into()),
+            cluster_list: vec![[192, 0, 2, 9].into(), [0, 0, 0, 1].into()],
+        })),
+        extended_communities: vec![extended("rt:65000:1"), extended("0x4004fde800000000")],
+        large_communities: vec![LargeCommunity::new(65000, 1, 2)],
+        only_to_customer: Some(Asn(4_200_000_000)),
+        partial: Partial::default(),
         unknown: vec![
             UnknownAttribute { kind: 0, partial: true, value: [].into() },
-            UnknownAttribute { kind: 16, partial: true, value: [0, 2, 0xfd, 0xe8, 0, 0, 0, 1].into() },
-            UnknownAttribute { kind: 32, partial: true, value: [9; 12].into() },
+            UnknownAttribute { kind: 25, partial: true, value: [9; 20].into() },
+            UnknownAttribute { kind: 34, partial: true, value: [].into() },
+            UnknownAttribute { kind: 200, partial: true, value: [8].into() },
         ],
     };
     let octets = update_message(
@@ -60,8 +75,14 @@ fn every_attribute_towards_an_internal_peer() {
             "40 06 00",
             "c0 07 08 00011170 c0000207",
             "c0 08 08 fde80064 ffffff01",
-            "e0 10 08 0002fde800000001",
-            "e0 20 0c 090909090909090909090909",
+            "80 09 04 c0000208",
+            "80 0a 08 c0000209 00000001",
+            "c0 10 10 0002fde800000001 4004fde800000000",
+            "e0 19 14 0909090909090909090909090909090909090909",
+            "c0 20 0c 0000fde8 00000001 00000002",
+            "e0 22 00",
+            "c0 23 04 fa56ea00",
+            "e0 c8 01 08",
         ],
         "20 64000064",
     );
@@ -89,7 +110,7 @@ fn ipv6_with_a_link_local_next_hop_too() {
     let announced = vec![Announced { next_hop, prefixes: prefixes(&["2001:db8::/32"]) }];
     let update = Update { announced, attributes: through(&[65000]), ..Update::default() };
     let octets = reach("fe800000000000000000000000000002");
-    assert_both_directions(&Message::Update(update), &octets, &external());
+    assert_both_directions(&Message::Update(update.into()), &octets, &external());
     // What is not link-local in the second place is of no use.
     let update = decode_update(&reach("20010db8000000000000000000000002"), &external()).expect("well formed");
     assert_eq!(update.announced[0].next_hop.link_local, None);
@@ -108,7 +129,7 @@ fn ipv4_in_mp_reach_anywhere_among_the_attributes() {
 
 #[test]
 fn withdrawals() {
-    let withdrawn = |texts| Message::Update(Update { withdrawn: prefixes(texts), ..Update::default() });
+    let withdrawn = |texts| Message::Update(Box::new(Update { withdrawn: prefixes(texts), ..Update::default() }));
     let octets = update_message("18 cb0071 00", &[], "");
     assert_both_directions(&withdrawn(&["203.0.113.0/24", "0.0.0.0/0"]), &octets, &external());
     let octets = update_message("", &["80 0f 08 0002 01 20 20010db8"], "");
@@ -117,7 +138,7 @@ fn withdrawals() {
 
 #[test]
 fn end_of_rib_markers() {
-    let marker = |family| Message::Update(Update { end_of_rib: Some(family), ..Update::default() });
+    let marker = |family| Message::Update(Box::new(Update { end_of_rib: Some(family), ..Update::default() }));
     let ipv4 = update_message("", &[], "");
     let ipv6 = update_message("", &["80 0f 03 0002 01"], "");
     assert_both_directions(&marker(AfiSafi::Ipv4Unicast), &ipv4, &external());
@@ -127,11 +148,11 @@ fn end_of_rib_markers() {
     assert_eq!(decode(&multiprotocol, &external()), Ok(marker(AfiSafi::Ipv4Unicast)));
     // Of a family that was not negotiated, or with something beside it, it is none.
     let only_ipv4 = CodecContext { families: vec![AfiSafi::Ipv4Unicast], ..external() };
-    assert_eq!(decode(&ipv6, &only_ipv4), Ok(Message::Update(Update::default())));
+    assert_eq!(decode(&ipv6, &only_ipv4), Ok(Message::Update(Box::default())));
     let no_families = CodecContext { families: vec![], ..external() };
-    assert_eq!(decode(&ipv4, &no_families), Ok(Message::Update(Update::default())));
+    assert_eq!(decode(&ipv4, &no_families), Ok(Message::Update(Box::default())));
     let beside = update_message("", &["80 0f 03 0002 01", ORIGIN], "");
-    assert_eq!(decode(&beside, &external()), Ok(Message::Update(Update::default())));
+    assert_eq!(decode(&beside, &external()), Ok(Message::Update(Box::default())));
 }
 
 #[test]
@@ -158,7 +179,7 @@ fn all_four_kinds_of_route_in_one_message() {
         ]
     );
     // Not into one message, when it is ours (RFC 7606 §5.1).
-    assert_eq!(encoded(&Message::Update(update), &external()), Err(EncodeError::Mixed));
+    assert_eq!(encoded(&Message::Update(update.into()), &external()), Err(EncodeError::Mixed));
 }
 
 #[test]
@@ -269,10 +290,43 @@ fn the_extended_length_is_read_always_and_written_where_needed() {
 
 #[test]
 fn communities_are_sorted_and_each_is_there_once() {
-    let octets =
-        update_message("", &[ORIGIN, "40 02 00", NEXT_HOP, "c0 08 0c 00020000 00010000 00020000"], "18 cb0071");
+    let octets = update_message(
+        "",
+        &[
+            ORIGIN,
+            "40 02 00",
+            NEXT_HOP,
+            "c0 08 0c 00020000 00010000 00020000",
+            "c0 10 18 0002fde800000002 0002fde800000001 0002fde800000002",
+            "c0 20 24 000000010000000200000003 000000010000000200000002 000000010000000200000003",
+        ],
+        "18 cb0071",
+    );
     let update = decode_update(&octets, &external()).expect("well formed");
     assert_eq!(update.attributes.communities, [Community::new(1, 0), Community::new(2, 0)]);
+    assert_eq!(update.attributes.extended_communities, [extended("rt:65000:1"), extended("rt:65000:2")]);
+    assert_eq!(update.attributes.large_communities, [LargeCommunity::new(1, 2, 2), LargeCommunity::new(1, 2, 3)]);
+    assert_eq!(update.faults, []);
+}
+
+#[test]
+fn the_partial_bit_of_known_attributes_goes_on() {
+    // RFC 4271 §5.
+    let of = [
+        ("07 08 00010000c0000201", Partial { aggregator: true, ..Partial::default() }),
+        ("08 04 00020000", Partial { communities: true, ..Partial::default() }),
+        ("10 08 0002fde800000001", Partial { extended_communities: true, ..Partial::default() }),
+        ("20 0c 000000010000000200000003", Partial { large_communities: true, ..Partial::default() }),
+    ];
+    for (attribute, partial) in of {
+        for (flags, expected) in [("c0", Partial::default()), ("e0", partial)] {
+            let octets =
+                update_message("", &[ORIGIN, "40 02 00", NEXT_HOP, &format!("{flags} {attribute}")], "18 cb0071");
+            let update = decode_update(&octets, &external()).expect("well formed");
+            assert_eq!(update.attributes.partial, expected, "{flags} {attribute}");
+            assert_both_directions(&Message::Update(update.into()), &octets, &external());
+        }
+    }
 }
 
 #[test]
@@ -291,7 +345,7 @@ fn unknown_attributes_go_on_if_transitive_and_are_dropped_if_not() {
         ]
     );
     assert_eq!(update.faults, []);
-    let again = encoded(&Message::Update(update), &external()).expect("short");
+    let again = encoded(&Message::Update(update.into()), &external()).expect("short");
     assert!(again.windows(8).any(|octets| octets == hex("e06301bb e06401aa")), "both with the Partial bit");
 }
 
@@ -307,7 +361,7 @@ fn what_cannot_be_written() {
         refused(announcement(through(&[1]), "192.0.2.1", &["203.0.113.0/24", "2001:db8::/32"])),
         EncodeError::Mixed
     );
-    assert_eq!(refused(Message::Update(Update::default())), EncodeError::Mixed);
+    assert_eq!(refused(Message::Update(Box::default())), EncodeError::Mixed);
     let known = UnknownAttribute { kind: 8, partial: true, value: [].into() };
     let attributes = PathAttributes { unknown: vec![known], ..through(&[1]) };
     assert_eq!(

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::attributes::{Aggregator, AsPath, UnknownAttribute};
-use crate::net::{AfiSafi, Prefix};
+use crate::net::{AfiSafi, Asn, Prefix};
 use crate::packet::attribute::as_path::Width;
 use crate::packet::attribute::multiprotocol::{self, Reach, Unreach};
 use crate::packet::attribute::{self, RawAttribute, TypeSet, aggregation, as_path, as4, rule, values};
@@ -189,6 +189,7 @@ impl<'a> Decoding<'a> {
         let value = raw.value;
         let here = |problem| (raw.offset, problem);
         let width = Width::of(self.context.four_octet_as);
+        let partial = raw.flags & attribute_flag::PARTIAL != 0;
         let attributes = &mut self.update.attributes;
         match raw.kind {
             kind::ORIGIN => attributes.origin = values::origin(value).map_err(here)?,
@@ -202,17 +203,49 @@ impl<'a> Decoding<'a> {
                 values::empty(value).map_err(here)?;
                 attributes.atomic_aggregate = true;
             }
-            kind::AGGREGATOR => attributes.aggregator = Some(aggregation::decode(value, width).map_err(here)?),
-            kind::COMMUNITIES => attributes.communities = values::communities(value).map_err(here)?,
-            kind::ORIGINATOR_ID => values::originator_id(value).map_err(here)?,
-            kind::CLUSTER_LIST => values::cluster_list(value).map_err(here)?,
-            kind::AS4_PATH => self.as4_path = Some(as_path::decode_as4(value).map_err(here)?),
+            kind::AGGREGATOR => {
+                attributes.aggregator = Some(aggregation::decode(value, width).map_err(here)?);
+                attributes.partial.aggregator = partial;
+            }
+            kind::COMMUNITIES => {
+                attributes.communities = values::communities(value).map_err(here)?;
+                attributes.partial.communities = partial;
+            }
+            kind::EXTENDED_COMMUNITIES => {
+                attributes.extended_communities = values::extended_communities(value).map_err(here)?;
+                attributes.partial.extended_communities = partial;
+            }
+            kind::LARGE_COMMUNITY => {
+                attributes.large_communities = values::large_communities(value).map_err(here)?;
+                attributes.partial.large_communities = partial;
+            }
+            kind::ONLY_TO_CUSTOMER => {
+                attributes.only_to_customer = Some(Asn(values::number(value).map_err(here)?));
+                attributes.partial.only_to_customer = partial;
+            }
+            kind::ORIGINATOR_ID => {
+                let originator_id = values::originator_id(value).map_err(here)?;
+                attributes.reflection.get_or_insert_default().originator_id = Some(originator_id);
+            }
+            kind::CLUSTER_LIST => {
+                let cluster_list = values::cluster_list(value).map_err(here)?;
+                attributes.reflection.get_or_insert_default().cluster_list = cluster_list;
+            }
+            kind::AS4_PATH => {
+                let (path, has_sets) = as_path::decode_as4(value).map_err(here)?;
+                self.as4_path = Some(path);
+                // Until it is known what becomes of the path.
+                attributes.lost_as_sets = has_sets;
+            }
             kind::AS4_AGGREGATOR => {
                 self.as4_aggregator = Some(aggregation::decode(value, Width::Four).map_err(here)?);
             }
             kind::MP_REACH_NLRI => {
                 self.has_reach = true;
-                self.reach = multiprotocol::decode_reach(value, &self.context.families)?;
+                match multiprotocol::decode_reach(value, &self.context.families) {
+                    Ok(reach) => self.reach = reach,
+                    Err(fault) => return self.unreadable_family(raw, fault),
+                }
                 if let Some(Reach { next_hop: Err(address), .. }) = self.reach {
                     let problem = AttributeProblem::NextHopAddress { address };
                     let treatment = Treatment::TreatAsWithdraw;
@@ -222,10 +255,36 @@ impl<'a> Decoding<'a> {
                     );
                 }
             }
-            kind::MP_UNREACH_NLRI => self.unreach = multiprotocol::decode_unreach(value, &self.context.families)?,
+            kind::MP_UNREACH_NLRI => match multiprotocol::decode_unreach(value, &self.context.families) {
+                Ok(unreach) => self.unreach = unreach,
+                Err(fault) => return self.unreadable_family(raw, fault),
+            },
             // `rule` knows no other type.
             _ => {}
         }
+        Ok(())
+    }
+
+    /// A multiprotocol attribute that cannot be read: nobody knows which routes are concerned. Its family is given up, if
+    /// it is known and another one is left (RFC 4760 §7, RFC 7606 §5.3 and §7.11).
+    fn unreadable_family(
+        &mut self,
+        raw: &RawAttribute<'a>,
+        fault: multiprotocol::Fault,
+    ) -> Result<(), (usize, AttributeProblem)> {
+        let multiprotocol::Fault { family, offset, problem } = fault;
+        let disabled = &mut self.update.disabled;
+        let is_left = |other: &AfiSafi| Some(*other) != family && !disabled.contains(other);
+        let Some(family) =
+            family.filter(|_| self.context.disable_families && self.context.families.iter().any(is_left))
+        else {
+            return Err((offset, problem));
+        };
+        if !disabled.contains(&family) {
+            disabled.push(family);
+        }
+        let treatment = Treatment::FamilyDisable;
+        self.note(UpdateFault { attribute: Some(raw.kind), offset, treatment, problem }, raw.octets);
         Ok(())
     }
 
@@ -242,7 +301,9 @@ impl<'a> Decoding<'a> {
     fn fault(&mut self, fault: UpdateFault, octets: &'a [u8]) -> Result<(), DecodeError> {
         match fault.treatment {
             Treatment::SessionReset => return Err(DecodeError::Update { fault, octets: octets.into() }),
-            Treatment::TreatAsWithdraw | Treatment::AttributeDiscard => self.note(fault, octets),
+            Treatment::FamilyDisable | Treatment::TreatAsWithdraw | Treatment::AttributeDiscard => {
+                self.note(fault, octets);
+            }
         }
         Ok(())
     }
@@ -255,7 +316,7 @@ impl<'a> Decoding<'a> {
                 self.grave = Some((fault.clone(), octets));
             }
         }
-        if fault.treatment == Treatment::TreatAsWithdraw || self.update.faults.len() < MAX_DISCARDS {
+        if fault.treatment != Treatment::AttributeDiscard || self.update.faults.len() < MAX_DISCARDS {
             self.update.faults.push(fault);
         }
     }
@@ -292,7 +353,7 @@ impl<'a> Decoding<'a> {
             let fault = UpdateFault { treatment: Treatment::SessionReset, ..fault };
             return Err(DecodeError::Update { fault, octets: octets.into() });
         }
-        let needs_next_hop = !announced.is_empty();
+        let needs_next_hop = !announced.is_empty() && !self.update.disabled.contains(&AfiSafi::Ipv4Unicast);
         self.collect(withdrawn, announced);
         if !self.update.announced.is_empty() && !self.cut {
             self.note_missing(attributes_at, needs_next_hop);
@@ -310,6 +371,7 @@ impl<'a> Decoding<'a> {
         update.attributes.unknown.sort_by_key(|unknown| unknown.kind);
         if !self.context.four_octet_as {
             as4::merge(&mut update.attributes, self.as4_path, self.as4_aggregator);
+            update.attributes.lost_as_sets &= !update.attributes.as_path.has_sets();
         }
         Ok(update)
     }
@@ -330,6 +392,11 @@ impl<'a> Decoding<'a> {
         {
             let next_hop = next_hop.unwrap_or_else(NextHop::from);
             self.update.announced.push(Announced { next_hop, prefixes });
+        }
+        let Update { withdrawn, announced, disabled, .. } = &mut self.update;
+        if !disabled.is_empty() {
+            withdrawn.retain(|prefix| !disabled.contains(&prefix.family()));
+            announced.retain(|one| one.prefixes.first().is_some_and(|first| !disabled.contains(&first.family())));
         }
     }
 

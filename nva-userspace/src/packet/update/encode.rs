@@ -11,7 +11,7 @@ use crate::packet::attribute::{write_attribute, write_attributes};
 use crate::packet::header::{put_u16, write_message};
 use crate::packet::iana::{attribute, message_type};
 use crate::packet::message::{CodecContext, NextHop, Update};
-use crate::packet::{EncodeError, HEADER_LEN, MAX_MESSAGE, nlri};
+use crate::packet::{EncodeError, HEADER_LEN, MAX_EXTENDED_MESSAGE, MAX_MESSAGE, nlri};
 
 /// Appends one UPDATE that announces as many of the leading `prefixes` as fit, all of the first one's family, and says
 /// how many these are: at least one, unless there is none.
@@ -28,7 +28,7 @@ pub fn encode_announcement(
         return Ok(0);
     };
     let mut taken = 0;
-    write_message(message_type::UPDATE, context.max_message, out, |out| {
+    write_message(message_type::UPDATE, context.max_send, out, |out| {
         taken = match (family, next_hop.address) {
             (AfiSafi::Ipv4Unicast, IpAddr::V4(address)) => {
                 write_classic_announcement(attributes, address, prefixes, context, out)?
@@ -52,7 +52,7 @@ pub fn encode_withdrawal(prefixes: &[Prefix], context: &CodecContext, out: &mut 
         return 0;
     };
     let mut taken = 0;
-    let written = write_message(message_type::UPDATE, context.max_message, out, |out| {
+    let written = write_message(message_type::UPDATE, context.max_send, out, |out| {
         taken = match family {
             AfiSafi::Ipv4Unicast => write_classic_withdrawal(prefixes, context, out),
             AfiSafi::Ipv6Unicast => write_unreach(family, prefixes, context, out)?,
@@ -81,7 +81,7 @@ pub fn encode_end_of_rib(family: AfiSafi, out: &mut Vec<u8>) {
 
 /// Appends an UPDATE as a whole; its faults are not part of it.
 pub(in crate::packet) fn encode(update: &Update, context: &CodecContext, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-    let too_long = EncodeError::TooLong { max: context.max_message };
+    let too_long = EncodeError::TooLong { max: context.max_send };
     let start = out.len();
     let (taken, prefixes) = match (&*update.withdrawn, &*update.announced, update.end_of_rib) {
         ([], [], Some(family)) => {
@@ -204,7 +204,7 @@ fn write_attribute_field(
     let start = out.len();
     write(out)?;
     let length = u16::try_from(out.len().saturating_sub(start));
-    let length = length.map_err(|_| EncodeError::TooLong { max: MAX_MESSAGE })?;
+    let length = length.map_err(|_| EncodeError::TooLong { max: MAX_EXTENDED_MESSAGE })?;
     put_u16(out, start.saturating_sub(2), length);
     Ok(())
 }
@@ -215,7 +215,7 @@ fn write_prefixes(prefixes: &[Prefix], count: usize, out: &mut Vec<u8>) {
 
 /// How many octets the message has left, if its body began at `start`.
 fn room(start: usize, context: &CodecContext, out: &[u8]) -> usize {
-    context.max_message.saturating_sub(HEADER_LEN).saturating_sub(out.len().saturating_sub(start))
+    context.max_send.saturating_sub(HEADER_LEN).saturating_sub(out.len().saturating_sub(start))
 }
 
 /// How many of the leading prefixes fit into an attribute for which there is `room`, `overhead` octets of its value
@@ -229,5 +229,5 @@ fn fitting_attribute(prefixes: &[Prefix], family: AfiSafi, overhead: usize, room
 }
 
 fn no_room(context: &CodecContext) -> EncodeError {
-    EncodeError::NoRoomForPrefix { max: context.max_message }
+    EncodeError::NoRoomForPrefix { max: context.max_send }
 }
