@@ -2,9 +2,11 @@
 
 mod interner;
 mod source;
+mod text;
 
 pub use interner::{Attributes, Interner};
 pub use source::{PeerId, Source, SourceKind};
+pub use text::{RouteText, RouteTextError, RouteTextProblem, Teller};
 
 use std::fmt;
 use std::net::IpAddr;
@@ -32,13 +34,16 @@ pub enum NextHop {
     Own,
     /// This address.
     Via(IpAddr),
+    /// Nobody: packets are dropped, as the community BLACKHOLE asks for (RFC 7999 §3.3). The address is what the route
+    /// came with, and what others are told.
+    Discard(IpAddr),
 }
 
 impl fmt::Display for NextHop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             NextHop::Own => f.pad("self"),
-            NextHop::Via(address) => f.pad(&address.to_string()),
+            NextHop::Via(address) | NextHop::Discard(address) => f.pad(&address.to_string()),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use crate::net::{Asn, RouterId};
 
-/// A peer's number: dense, given by the speaker, never reused while the speaker lives.
+/// A peer's number: given by the speaker, never reused while the speaker lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PeerId(pub u32);
 
@@ -22,6 +22,8 @@ pub struct Source {
 pub enum SourceKind {
     /// Originated here.
     Local,
+    /// Originated here too, for longer prefixes that contribute to it (RFC 4271 §9.2.2.2).
+    Aggregate,
     /// Learned from a BGP peer.
     Peer {
         /// Its number.
@@ -40,17 +42,25 @@ pub enum SourceKind {
 }
 
 impl Source {
-    /// The peer's number; `None` for a local source.
+    /// The peer's number; `None` for what is originated here.
     pub fn peer(&self) -> Option<PeerId> {
         match &self.kind {
-            SourceKind::Local => None,
+            SourceKind::Local | SourceKind::Aggregate => None,
             SourceKind::Peer { id, .. } => Some(*id),
         }
     }
 
-    /// Whether the route was originated here.
+    /// Whether the route was originated here, as an aggregate or otherwise.
     pub fn is_local(&self) -> bool {
-        matches!(self.kind, SourceKind::Local)
+        match self.kind {
+            SourceKind::Local | SourceKind::Aggregate => true,
+            SourceKind::Peer { .. } => false,
+        }
+    }
+
+    /// Whether the route is an aggregate of ours.
+    pub fn is_aggregate(&self) -> bool {
+        self.kind == SourceKind::Aggregate
     }
 
     /// Whether the route was learned from a peer in another AS.
@@ -58,10 +68,11 @@ impl Source {
         matches!(&self.kind, SourceKind::Peer { asn, .. } if *asn != self.local_asn)
     }
 
-    /// The name to show: the peer's, or `local`.
+    /// The name to show: the peer's, or `local` or `aggregate`.
     pub fn name(&self) -> &str {
         match &self.kind {
             SourceKind::Local => "local",
+            SourceKind::Aggregate => "aggregate",
             SourceKind::Peer { name, .. } => name,
         }
     }
