@@ -5,9 +5,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::as_path_regex::PathText;
-use super::{Actions, Chain, CommunityActions, Disposition, Match, NextHopMode, Policy, SourceMatch};
-use crate::attributes::{Community, PathAttributes};
-use crate::route::{Route, SourceKind};
+use super::{Actions, Chain, Condition, Disposition, Match, NextHopMode, Party, Policy};
+use crate::attributes::{DEFAULT_LOCAL_PREF, PathAttributes};
+use crate::route::{NextHop, Route};
 
 /// What the policies made of a route.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub enum Outcome {
         attributes: Option<PathAttributes>,
         /// How to choose its next hop, if a statement says so.
         next_hop: Option<NextHopMode>,
+        /// A statement permits BLACKHOLE (RFC 7999): if the route has it, its packets are dropped.
+        honour_blackhole: bool,
         /// What decided that.
         decided_by: Decider,
     },
@@ -42,74 +44,154 @@ pub enum Decider {
     Default(Disposition),
 }
 
-/// Runs the route through the chain. Nothing is allocated for a route of which no attribute changes (if its AS path has
-/// no more than some thirty numbers).
+/// Runs the route through the chain; `to` is the peer it goes to on its way out. Nothing is allocated for a route of
+/// which no attribute changes (if its AS path has no more than some thirty numbers).
 ///
-/// The AS path is matched as the route brings it, the communities as the statements before left them.
-pub fn evaluate(chain: &Chain, route: &Route) -> Outcome {
-    let mut evaluation = Evaluation { route, path_text: OnceCell::new(), changed: None, next_hop: None };
-    for policy in &chain.policies {
-        for (index, statement) in policy.statements.iter().enumerate() {
-            if !evaluation.holds(&statement.matches) {
-                continue;
-            }
-            evaluation.apply(&statement.actions);
-            if let Some(disposition) = statement.actions.disposition {
-                return evaluation
-                    .finish(disposition, Decider::Statement { policy: Arc::clone(policy), statement: index });
-            }
-        }
-    }
-    evaluation.finish(chain.default, Decider::Default(chain.default))
+/// What conditions see, and the order in which a statement's changes are done: [`super::Condition`], [`Actions`].
+pub fn evaluate(chain: &Chain, route: &Route, to: Option<Party<'_>>) -> Outcome {
+    let mut evaluation = Evaluation::new(route, to);
+    let (disposition, decided_by) = evaluation.run_all(chain);
+    evaluation.finish(disposition, decided_by)
+}
+
+/// The same, and what happened on the way.
+pub fn trace(chain: &Chain, route: &Route, to: Option<Party<'_>>) -> (Outcome, Vec<Step>) {
+    let mut evaluation = Evaluation { steps: Some(Vec::new()), ..Evaluation::new(route, to) };
+    let (disposition, decided_by) = evaluation.run_all(chain);
+    let steps = evaluation.steps.take().unwrap_or_default();
+    (evaluation.finish(disposition, decided_by), steps)
+}
+
+/// A statement that held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// Its policy.
+    pub policy: Arc<Policy>,
+    /// Its index in the policy.
+    pub statement: usize,
+    /// By how many statements the policy was called, each by the one before it.
+    pub depth: usize,
+    /// The attributes as it left them, before any policy that it calls.
+    pub attributes: PathAttributes,
 }
 
 struct Evaluation<'a> {
     route: &'a Route,
+    to: Option<Party<'a>>,
     /// The AS path as text, once a statement asks for it.
     path_text: OnceCell<PathText>,
     /// The attributes, once a statement changed them.
     changed: Option<PathAttributes>,
     next_hop: Option<NextHopMode>,
+    honour_blackhole: bool,
+    /// How many statements are calling.
+    depth: usize,
+    /// What happened, if that is asked for.
+    steps: Option<Vec<Step>>,
 }
 
-impl Evaluation<'_> {
-    fn holds(&self, matches: &Match) -> bool {
-        let Match { prefixes, as_path, source, communities } = matches;
-        let carried = &self.attributes().communities;
-        source.as_ref().is_none_or(|source| source.holds(&self.route.source.kind))
-            && communities.as_ref().is_none_or(|wanted| wanted.iter().any(|community| carried.contains(community)))
-            && prefixes.as_ref().is_none_or(|list| list.matches(self.route.prefix))
-            && as_path.as_ref().is_none_or(|regex| {
-                regex.is_match_text(self.path_text.get_or_init(|| PathText::of(&self.route.attributes.as_path)))
-            })
+impl<'a> Evaluation<'a> {
+    fn new(route: &'a Route, to: Option<Party<'a>>) -> Evaluation<'a> {
+        Evaluation {
+            route,
+            to,
+            path_text: OnceCell::new(),
+            changed: None,
+            next_hop: None,
+            honour_blackhole: false,
+            depth: 0,
+            steps: None,
+        }
     }
 
+    fn run_all(&mut self, chain: &Chain) -> (Disposition, Decider) {
+        let decision = chain.policies.iter().find_map(|policy| self.run(policy));
+        decision.unwrap_or((chain.default, Decider::Default(chain.default)))
+    }
+
+    /// What the policy decides, if it does.
+    fn run(&mut self, policy: &Arc<Policy>) -> Option<(Disposition, Decider)> {
+        for (index, statement) in policy.statements.iter().enumerate() {
+            if !self.holds(&statement.matches) {
+                continue;
+            }
+            let actions = &statement.actions;
+            self.apply(actions);
+            self.note(policy, index);
+            if let Some(decision) = actions.call.as_ref().and_then(|called| self.call(called)) {
+                return Some(decision);
+            }
+            if let Some(disposition) = actions.disposition {
+                return Some((disposition, Decider::Statement { policy: Arc::clone(policy), statement: index }));
+            }
+        }
+        None
+    }
+
+    fn call(&mut self, called: &Arc<Policy>) -> Option<(Disposition, Decider)> {
+        self.depth += 1;
+        let decision = self.run(called);
+        self.depth -= 1;
+        decision
+    }
+
+    fn note(&mut self, policy: &Arc<Policy>, statement: usize) {
+        if let Some(mut steps) = self.steps.take() {
+            let attributes = self.attributes().clone();
+            steps.push(Step { policy: Arc::clone(policy), statement, depth: self.depth, attributes });
+            self.steps = Some(steps);
+        }
+    }
+
+    fn holds(&self, matches: &Match) -> bool {
+        matches.0.iter().all(|condition| self.meets(condition))
+    }
+
+    fn meets(&self, condition: &Condition) -> bool {
+        let route = self.route;
+        let (path, attributes) = (&route.attributes.as_path, self.attributes());
+        match condition {
+            Condition::Source(peers) => peers.iter().any(|peer| peer.holds_for(&route.source)),
+            Condition::To(peers) => self.to.is_some_and(|to| peers.iter().any(|peer| peer.holds(Some(to)))),
+            Condition::Family(family) => route.prefix.family() == *family,
+            Condition::Origin(origins) => origins.contains(&attributes.origin),
+            Condition::LocalPref(range) => range.contains(attributes.local_pref.unwrap_or(DEFAULT_LOCAL_PREF)),
+            Condition::Med(range) => attributes.med.is_some_and(|med| range.contains(med)),
+            Condition::PathLength(range) => range.contains(u32::try_from(path.hop_count()).unwrap_or(u32::MAX)),
+            Condition::OriginAs(asns) => path.origin_as().is_some_and(|asn| asns.contains(asn)),
+            Condition::NeighbourAs(asns) => path.neighbour_as().is_some_and(|asn| asns.contains(asn)),
+            Condition::ContainsAs(asns) => path.asns().any(|asn| asns.contains(asn)),
+            Condition::OnlyToCustomer(mark) => mark.holds(attributes.only_to_customer),
+            Condition::Prefix(lists) => lists.iter().any(|list| list.matches(route.prefix)),
+            Condition::NextHop(prefixes) => match route.next_hop {
+                NextHop::Own => false,
+                NextHop::Via(address) | NextHop::Discard(address) => {
+                    prefixes.iter().any(|prefix| prefix.contains(address))
+                }
+            },
+            Condition::Communities(quantifier, list) => quantifier.holds(list, attributes),
+            Condition::AsPath(expressions) => {
+                let text = self.path_text.get_or_init(|| PathText::of(path));
+                expressions.iter().any(|expression| expression.is_match_text(text))
+            }
+            Condition::Any(several) => several.iter().any(|matches| self.holds(matches)),
+            Condition::Not(matches) => !self.holds(matches),
+        }
+    }
+
+    /// The attributes as they are now.
     fn attributes(&self) -> &PathAttributes {
         self.changed.as_ref().unwrap_or(&self.route.attributes)
     }
 
-    /// The attributes to write to: a copy of the route's, from the first change on.
-    fn edit(&mut self) -> &mut PathAttributes {
-        let route = self.route;
-        self.changed.get_or_insert_with(|| PathAttributes::clone(&route.attributes))
-    }
-
     fn apply(&mut self, actions: &Actions) {
-        // `disposition` is the caller's; a rejecting statement's changes are for nothing, but then nobody writes any.
-        let Actions { next_hop, prepend, communities, local_pref, med, disposition: _ } = actions;
-        self.next_hop = next_hop.or(self.next_hop);
-        if let Some(prepend) = prepend.filter(|prepend| prepend.times > 0) {
-            let asn = prepend.asn.unwrap_or(self.route.source.local_asn);
-            self.edit().as_path.prepend(asn, usize::from(prepend.times));
-        }
-        if communities.would_change(&self.attributes().communities) {
-            communities.apply(&mut self.edit().communities);
-        }
-        if local_pref.is_some() && *local_pref != self.attributes().local_pref {
-            self.edit().local_pref = *local_pref;
-        }
-        if med.is_some() && *med != self.attributes().med {
-            self.edit().med = *med;
+        self.next_hop = actions.next_hop.or(self.next_hop);
+        self.honour_blackhole |= actions.honour_blackhole;
+        if actions.would_change(self.attributes()) {
+            let route = self.route;
+            let attributes = self.changed.get_or_insert_with(|| PathAttributes::clone(&route.attributes));
+            let own = self.to.map_or(route.source.local_asn, |to| to.own_asn);
+            actions.apply(attributes, own);
         }
     }
 
@@ -119,45 +201,11 @@ impl Evaluation<'_> {
                 // A later statement may have undone what an earlier one did.
                 attributes: self.changed.filter(|changed| *changed != *self.route.attributes),
                 next_hop: self.next_hop,
+                honour_blackhole: self.honour_blackhole,
                 decided_by,
             },
             Disposition::Reject => Outcome::Reject { decided_by },
         }
-    }
-}
-
-impl SourceMatch {
-    fn holds(&self, kind: &SourceKind) -> bool {
-        match (self, kind) {
-            (SourceMatch::Local, SourceKind::Local) => true,
-            (SourceMatch::Peer(wanted), SourceKind::Peer { name, .. }) => wanted == name,
-            (SourceMatch::Group(wanted), SourceKind::Peer { group, .. }) => Some(wanted) == group.as_ref(),
-            (SourceMatch::Local, SourceKind::Peer { .. })
-            | (SourceMatch::Peer(_) | SourceMatch::Group(_), SourceKind::Local) => false,
-        }
-    }
-}
-
-impl CommunityActions {
-    /// Whether doing this to sorted communities may give others.
-    fn would_change(&self, communities: &[Community]) -> bool {
-        let same = |set: &Vec<Community>| {
-            set.iter().all(|one| communities.contains(one)) && communities.iter().all(|one| set.contains(one))
-        };
-        self.set.as_ref().is_some_and(|set| !same(set))
-            || self.remove.iter().any(|community| communities.contains(community))
-            || self.add.iter().any(|community| !communities.contains(community))
-    }
-
-    /// Does it, and leaves them sorted and without repetitions.
-    fn apply(&self, communities: &mut Vec<Community>) {
-        if let Some(set) = &self.set {
-            communities.clone_from(set);
-        }
-        communities.retain(|community| !self.remove.contains(community));
-        communities.extend_from_slice(&self.add);
-        communities.sort_unstable();
-        communities.dedup();
     }
 }
 
@@ -166,11 +214,7 @@ impl fmt::Display for Decider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Decider::Statement { policy, statement } => {
-                write!(f, "policy {}, statement ", policy.name)?;
-                match policy.statements.get(*statement).and_then(|statement| statement.name.as_deref()) {
-                    Some(name) => f.write_str(name),
-                    None => write!(f, "{}", statement + 1),
-                }
+                write!(f, "policy {}, statement {}", policy.name, policy.statement_name(*statement))
             }
             Decider::Default(Disposition::Accept) => f.write_str("no statement matched (default: accept)"),
             Decider::Default(Disposition::Reject) => f.write_str("no statement matched (default: reject, RFC 8212)"),

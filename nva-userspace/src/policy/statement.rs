@@ -1,14 +1,13 @@
 //! What policies are made of: statements with conditions and actions.
 
 use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 
-use thiserror::Error;
-
-use super::{AsPathRegex, NextHopMode, PrefixList};
-use crate::attributes::Community;
-use crate::net::Asn;
+use super::{
+    AsPathRegex, AsnSet, Communities, CommunityMatch, NextHopMode, NumberRange, PeerMatch, PrefixList, Quantifier,
+};
+use crate::attributes::Origin;
+use crate::net::{AfiSafi, Asn, Prefix};
 
 /// A named list of statements, tried in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,44 +29,86 @@ pub struct Statement {
     pub actions: Actions,
 }
 
-/// Conditions on a route. All that are given must hold; if none is given, every route matches.
+/// Conditions on a route, tried in order until one does not hold. If there is none, every route matches.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Match {
-    /// The prefix is in the list.
-    pub prefixes: Option<PrefixList>,
-    /// The expression is found in the AS path that the route came with: before our own AS is put in front, and
-    /// whatever statements before this one put in front.
-    pub as_path: Option<AsPathRegex>,
-    /// The route is from there.
-    pub source: Option<SourceMatch>,
-    /// The route carries at least one of these, after what statements before this one did to its communities.
-    pub communities: Option<Vec<Community>>,
+pub struct Match(pub Vec<Condition>);
+
+/// A condition on a route.
+///
+/// Those on the AS path look at the path that the route came with: before our own AS is put in front, and whatever
+/// statements before this one did to it. All others see what these statements did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// It is from one of these.
+    Source(Vec<PeerMatch>),
+    /// It goes to one of these; nothing goes anywhere on its way in.
+    To(Vec<PeerMatch>),
+    /// It is of this family.
+    Family(AfiSafi),
+    /// Its ORIGIN is one of these.
+    Origin(Vec<Origin>),
+    /// Its LOCAL_PREF, 100 if it has none.
+    LocalPref(NumberRange),
+    /// Its MULTI_EXIT_DISC; does not hold if it has none.
+    Med(NumberRange),
+    /// The length of its AS path, as the decision process counts it.
+    PathLength(NumberRange),
+    /// The AS that originated it; does not hold if the path does not tell.
+    OriginAs(AsnSet),
+    /// The AS that it was learned from; does not hold if the path does not tell.
+    NeighbourAs(AsnSet),
+    /// One of these is anywhere in its path.
+    ContainsAs(AsnSet),
+    /// Its Only to Customer attribute is such.
+    OnlyToCustomer(MarkMatch),
+    /// Its prefix is in one of these lists.
+    Prefix(Vec<Arc<PrefixList>>),
+    /// Its next hop is in one of these; does not hold for what we originate.
+    NextHop(Vec<Prefix>),
+    /// So many of these communities are there.
+    Communities(Quantifier, Vec<CommunityMatch>),
+    /// One of these is found in its AS path.
+    AsPath(Vec<AsPathRegex>),
+    /// One of these holds.
+    Any(Vec<Match>),
+    /// This does not hold.
+    Not(Match),
 }
 
-/// A condition on where a route came from.
+/// What the Only to Customer attribute of a route may be (RFC 9234 §5).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum SourceMatch {
-    /// Originated here.
-    Local,
-    /// Learned from the peer of this name.
-    Peer(String),
-    /// Learned from a peer in the group of this name.
-    Group(String),
+pub enum MarkMatch {
+    /// It is not there.
+    Absent,
+    /// It is there, whoever put it on.
+    Present,
+    /// One of these ASes put it on.
+    By(AsnSet),
 }
 
-/// What a statement does with a route that meets its conditions.
+/// What a statement does with a route that meets its conditions, in the order of the fields.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Actions {
     /// How the next hop is chosen; of several statements the last one decides.
     pub next_hop: Option<NextHopMode>,
+    /// Packets for a route with the community BLACKHOLE are dropped (RFC 7999 §3.3).
+    pub honour_blackhole: bool,
+    /// Takes these out of the AS path.
+    pub remove_as: AsnSet,
+    /// Puts our own AS in the place of these.
+    pub replace_as: AsnSet,
     /// Puts an AS in front of the AS path, besides our own AS that every route to an external peer gets anyhow.
     pub prepend: Option<Prepend>,
     /// Changes to the communities.
     pub communities: CommunityActions,
-    /// The new LOCAL_PREF.
-    pub local_pref: Option<u32>,
-    /// The new MULTI_EXIT_DISC.
-    pub med: Option<u32>,
+    /// What becomes of LOCAL_PREF, which is 100 if there is none.
+    pub local_pref: Option<NumberChange>,
+    /// What becomes of MULTI_EXIT_DISC, which is 0 if there is none.
+    pub med: Option<NumberChange>,
+    /// The new ORIGIN.
+    pub origin: Option<Origin>,
+    /// Runs this policy; if it accepts or rejects the route, that decides.
+    pub call: Option<Arc<Policy>>,
     /// Ends the evaluation; `None` goes on with the next statement.
     pub disposition: Option<Disposition>,
 }
@@ -75,21 +116,45 @@ pub struct Actions {
 /// Puts an AS in front of the AS path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Prepend {
-    /// Which AS; `None` is our own.
-    pub asn: Option<Asn>,
+    /// Which AS.
+    pub asn: PrependAs,
     /// How many times.
     pub times: u8,
 }
 
-/// Changes to the communities of a route, done in the order of the fields.
+/// The AS that is put in front.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PrependAs {
+    /// Our own.
+    Own,
+    /// This one.
+    Given(Asn),
+    /// The one that the route was learned from, once more; nothing if the path does not tell.
+    Neighbour,
+}
+
+/// Changes to the communities of a route, of all three kinds, done in the order of the fields.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CommunityActions {
-    /// Replaces all of them by these.
-    pub set: Option<Vec<Community>>,
+    /// Replaces all of every kind by these.
+    pub set: Option<Communities>,
     /// Takes these away.
-    pub remove: Vec<Community>,
+    pub remove: Vec<CommunityMatch>,
     /// Adds these.
-    pub add: Vec<Community>,
+    pub add: Communities,
+}
+
+/// A change of a number; it ends at 0 and at 4294967295.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum NumberChange {
+    /// This, whatever it was.
+    Set(u32),
+    /// More by this.
+    Add(u32),
+    /// Less by this.
+    Subtract(u32),
+    /// None any more.
+    Remove,
 }
 
 /// The end of an evaluation.
@@ -110,6 +175,92 @@ pub struct Chain {
     pub default: Disposition,
 }
 
+impl Policy {
+    /// How a statement is called: by its name, or by its place, the first being 1.
+    pub fn statement_name(&self, index: usize) -> String {
+        let name = self.statements.get(index).and_then(|statement| statement.name.clone());
+        name.unwrap_or_else(|| (index + 1).to_string())
+    }
+
+    /// The first that is found in a statement, of it or of a policy that it calls.
+    pub fn find_in_statements<T>(&self, find: &impl Fn(&Statement) -> Option<T>) -> Option<T> {
+        self.statements
+            .iter()
+            .find_map(|statement| find(statement).or_else(|| statement.actions.call.as_ref()?.find_in_statements(find)))
+    }
+}
+
+impl Match {
+    /// Whether it names the prefixes that it is about.
+    pub fn names_prefixes(&self) -> bool {
+        self.0.iter().any(|condition| match condition {
+            Condition::Prefix(_) => true,
+            Condition::Any(several) => several.iter().all(Match::names_prefixes),
+            Condition::Source(_)
+            | Condition::To(_)
+            | Condition::Not(_)
+            | Condition::Family(_)
+            | Condition::Origin(_)
+            | Condition::LocalPref(_)
+            | Condition::Med(_)
+            | Condition::PathLength(_)
+            | Condition::OriginAs(_)
+            | Condition::NeighbourAs(_)
+            | Condition::ContainsAs(_)
+            | Condition::OnlyToCustomer(_)
+            | Condition::NextHop(_)
+            | Condition::Communities(..)
+            | Condition::AsPath(_) => false,
+        })
+    }
+
+    /// Whether there is a condition on where the route goes, which makes sense on its way out alone.
+    pub fn asks_where_to(&self) -> bool {
+        self.0.iter().any(|condition| match condition {
+            Condition::To(_) => true,
+            Condition::Any(several) => several.iter().any(Match::asks_where_to),
+            Condition::Not(inner) => inner.asks_where_to(),
+            Condition::Source(_)
+            | Condition::Family(_)
+            | Condition::Origin(_)
+            | Condition::LocalPref(_)
+            | Condition::Med(_)
+            | Condition::PathLength(_)
+            | Condition::OriginAs(_)
+            | Condition::NeighbourAs(_)
+            | Condition::ContainsAs(_)
+            | Condition::OnlyToCustomer(_)
+            | Condition::Prefix(_)
+            | Condition::NextHop(_)
+            | Condition::Communities(..)
+            | Condition::AsPath(_) => false,
+        })
+    }
+}
+
+impl MarkMatch {
+    /// Whether it holds for a route that this AS marked, or nobody.
+    pub fn holds(&self, marked_by: Option<Asn>) -> bool {
+        match self {
+            MarkMatch::Absent => marked_by.is_none(),
+            MarkMatch::Present => marked_by.is_some(),
+            MarkMatch::By(asns) => marked_by.is_some_and(|asn| asns.contains(asn)),
+        }
+    }
+}
+
+impl NumberChange {
+    /// What becomes of the number, which counts as `default` if there is none.
+    pub fn applied(self, number: Option<u32>, default: u32) -> Option<u32> {
+        match self {
+            NumberChange::Set(new) => Some(new),
+            NumberChange::Add(more) => Some(number.unwrap_or(default).saturating_add(more)),
+            NumberChange::Subtract(less) => Some(number.unwrap_or(default).saturating_sub(less)),
+            NumberChange::Remove => None,
+        }
+    }
+}
+
 impl Disposition {
     /// What happens to routes from and to a peer for which nothing is configured: an external peer neither gives nor
     /// gets any (RFC 8212).
@@ -127,53 +278,28 @@ impl fmt::Display for Disposition {
     }
 }
 
-/// Text that is not a source condition.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{text:?} is not a source: write `local`, `peer NAME` or `group NAME`")]
-pub struct SourceMatchError {
-    text: String,
-}
-
-impl FromStr for SourceMatch {
-    type Err = SourceMatchError;
-
-    fn from_str(text: &str) -> Result<SourceMatch, SourceMatchError> {
-        match text.split_once(' ').map(|(kind, name)| (kind, name.trim())) {
-            None if text == "local" => Ok(SourceMatch::Local),
-            Some(("peer", name)) if !name.is_empty() => Ok(SourceMatch::Peer(name.to_owned())),
-            Some(("group", name)) if !name.is_empty() => Ok(SourceMatch::Group(name.to_owned())),
-            None | Some(_) => Err(SourceMatchError { text: text.to_owned() }),
-        }
-    }
-}
-
-impl fmt::Display for SourceMatch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            SourceMatch::Local => f.write_str("local"),
-            SourceMatch::Peer(name) => write!(f, "peer {name}"),
-            SourceMatch::Group(name) => write!(f, "group {name}"),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn sources_as_text() {
-        for text in ["local", "peer rs0", "group leaves", "group two words"] {
-            assert_eq!(text.parse::<SourceMatch>().expect(text).to_string(), text);
-        }
-        for bad in ["", "peer", "peer ", "Local", "local x", "neighbour a"] {
-            assert!(bad.parse::<SourceMatch>().is_err(), "{bad}");
-        }
-    }
-
-    #[test]
     fn external_peers_are_denied_by_default() {
         assert_eq!(Disposition::default_for(true), Disposition::Reject);
         assert_eq!(Disposition::default_for(false), Disposition::Accept);
+    }
+
+    #[test]
+    fn numbers_do_not_run_over() {
+        for (change, number, result) in [
+            (NumberChange::Set(7), None, Some(7)),
+            (NumberChange::Add(50), Some(100), Some(150)),
+            (NumberChange::Add(50), None, Some(150)),
+            (NumberChange::Add(u32::MAX), Some(1), Some(u32::MAX)),
+            (NumberChange::Subtract(30), None, Some(70)),
+            (NumberChange::Subtract(101), Some(100), Some(0)),
+            (NumberChange::Remove, Some(1), None),
+        ] {
+            assert_eq!(change.applied(number, 100), result, "{change:?} of {number:?}");
+        }
     }
 }

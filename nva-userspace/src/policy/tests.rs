@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::*;
-use crate::attributes::{AsPath, Community, PathAttributes};
-use crate::net::Asn;
+use crate::attributes::{AsPath, Community, Origin, Partial, PathAttributes, Segment, SegmentKind};
+use crate::net::{AfiSafi, Asn};
 use crate::route::{NextHop, PeerId, Route, Source, SourceKind};
 
 fn community(text: &str) -> Community {
@@ -28,7 +28,7 @@ fn from(kind: SourceKind, prefix: &str, attributes: PathAttributes) -> Route {
     Route {
         prefix: prefix.parse().expect(prefix),
         next_hop: match &kind {
-            SourceKind::Local => NextHop::Own,
+            SourceKind::Local | SourceKind::Aggregate => NextHop::Own,
             SourceKind::Peer { address, .. } => NextHop::Via(*address),
         },
         attributes: attributes.into(),
@@ -71,15 +71,31 @@ fn reject() -> Actions {
 }
 
 fn by_path(text: &str) -> Match {
-    Match { as_path: Some(text.parse().expect(text)), ..Match::default() }
+    Match(vec![Condition::AsPath(vec![text.parse().expect(text)])])
 }
 
-fn by_source(source: SourceMatch) -> Match {
-    Match { source: Some(source), ..Match::default() }
+fn by_source(text: &str) -> Match {
+    Match(vec![Condition::Source(vec![text.parse().expect(text)])])
+}
+
+fn wanted(texts: &[&str]) -> Vec<CommunityMatch> {
+    texts.iter().map(|text| CommunityMatch::Pattern(text.parse().expect(text))).collect()
+}
+
+fn standard(texts: &[&str]) -> Communities {
+    texts.iter().map(|text| text.parse::<AnyCommunity>().expect(text)).collect()
+}
+
+fn prefixes(texts: &[&str]) -> Condition {
+    Condition::Prefix(vec![Arc::new(texts.iter().map(|text| text.parse::<PrefixMatch>().expect(text)).collect())])
+}
+
+fn asns(text: &str) -> AsnSet {
+    text.parse().expect(text)
 }
 
 fn is_accepted(matches: Match, route: &Route) -> bool {
-    match evaluate(&chain([policy("p", [(matches, accept())])]), route) {
+    match evaluate(&chain([policy("p", [(matches, accept())])]), route, None) {
         Outcome::Accept { .. } => true,
         Outcome::Reject { .. } => false,
     }
@@ -92,44 +108,90 @@ fn changed(actions: Actions, route: &Route) -> Option<PathAttributes> {
 }
 
 fn accepted(chain: &Chain, route: &Route) -> (Option<PathAttributes>, Option<NextHopMode>, String) {
-    match evaluate(chain, route) {
-        Outcome::Accept { attributes, next_hop, decided_by } => (attributes, next_hop, decided_by.to_string()),
+    match evaluate(chain, route, None) {
+        Outcome::Accept { attributes, next_hop, decided_by, .. } => (attributes, next_hop, decided_by.to_string()),
         Outcome::Reject { decided_by } => panic!("rejected by {decided_by}"),
     }
 }
 
 fn rejected(chain: &Chain, route: &Route) -> String {
-    match evaluate(chain, route) {
+    match evaluate(chain, route, None) {
         Outcome::Accept { decided_by, .. } => panic!("accepted by {decided_by}"),
         Outcome::Reject { decided_by } => decided_by.to_string(),
     }
 }
 
+/// Each condition with routes that meet it and routes that do not.
 #[test]
-fn sources() {
-    let (nva, own) = (learned("100.0.0.100/32", attributes(&[65100], &[])), local("100.0.0.200/32"));
-    for (source, of_nva, of_own) in [
-        (SourceMatch::Local, false, true),
-        (SourceMatch::Peer("nva0".into()), true, false),
-        (SourceMatch::Peer("nva1".into()), false, false),
-        (SourceMatch::Peer("leaves".into()), false, false),
-        (SourceMatch::Peer("local".into()), false, false),
-        (SourceMatch::Group("leaves".into()), true, false),
-        (SourceMatch::Group("nva0".into()), false, false),
+fn every_condition() {
+    let nva = || {
+        let set = attributes(&[65100, 64512], &["65000:1"]);
+        let set = PathAttributes { med: Some(5), origin: Origin::Egp, only_to_customer: Some(Asn(65100)), ..set };
+        learned("10.1.0.0/16", set)
+    };
+    let v6 = || learned("2001:db8::/32", attributes(&[], &[]));
+    let range = |text: &str| -> NumberRange { text.parse().expect(text) };
+    // The second and third: a route of nva0 through two ASes, and a route of our own.
+    for (condition, of_nva, of_own) in [
+        (Condition::Source(vec![PeerMatch::Local]), false, true),
+        (Condition::Source(vec![PeerMatch::Local, PeerMatch::External]), true, true),
+        (Condition::To(vec![PeerMatch::External]), false, false),
+        (Condition::Family(AfiSafi::Ipv4Unicast), true, true),
+        (Condition::Family(AfiSafi::Ipv6Unicast), false, false),
+        (Condition::Origin(vec![Origin::Egp, Origin::Incomplete]), true, false),
+        (Condition::LocalPref(range("100")), true, true),
+        (Condition::LocalPref(range("> 100")), false, false),
+        (Condition::Med(range("5-6")), true, false),
+        (Condition::Med(range("0")), false, false),
+        (Condition::PathLength(range(">= 2")), true, false),
+        (Condition::PathLength(range("0")), false, true),
+        (Condition::OriginAs(asns("64512-64513")), true, false),
+        (Condition::OriginAs(asns("65100")), false, false),
+        (Condition::NeighbourAs(asns("65100")), true, false),
+        (Condition::NeighbourAs(asns("64512")), false, false),
+        (Condition::ContainsAs(asns("private")), true, false),
+        (Condition::ContainsAs(asns("1-64511")), false, false),
+        (Condition::OnlyToCustomer(MarkMatch::Present), true, false),
+        (Condition::OnlyToCustomer(MarkMatch::Absent), false, true),
+        (Condition::OnlyToCustomer(MarkMatch::By(asns("65100-65109"))), true, false),
+        (Condition::OnlyToCustomer(MarkMatch::By(asns("64512"))), false, false),
+        (prefixes(&["10.0.0.0/8 ge 16", "192.0.2.0/24"]), true, true),
+        (prefixes(&["10.0.0.0/8"]), false, false),
+        (Condition::NextHop(vec!["10.13.76.0/24".parse().expect("a prefix")]), true, false),
+        (Condition::NextHop(vec!["10.13.77.0/24".parse().expect("a prefix")]), false, false),
+        (Condition::Communities(Quantifier::Any, wanted(&["65000:1", "65000:2"])), true, false),
+        (Condition::Communities(Quantifier::All, wanted(&["65000:1", "65000:2"])), false, false),
+        (Condition::Communities(Quantifier::None, wanted(&["65000:1", "65000:2"])), false, true),
+        (Condition::AsPath(vec!["^$".parse().expect("one"), "_64512$".parse().expect("two")]), true, true),
+        (Condition::AsPath(vec!["^64512".parse().expect("one")]), false, false),
+        (Condition::Any(vec![by_source("local"), by_path("^65100")]), true, true),
+        (Condition::Any(vec![by_source("peer rs0"), by_path("^65101")]), false, false),
+        (Condition::Not(by_source("local")), true, false),
+        (Condition::Not(Match(vec![prefixes(&["10.0.0.0/8 ge 16"]), Condition::Med(range("5"))])), false, true),
     ] {
-        assert_eq!(is_accepted(by_source(source.clone()), &nva), of_nva, "{source}");
-        assert_eq!(is_accepted(by_source(source.clone()), &own), of_own, "{source}");
+        let matches = Match(vec![condition]);
+        assert_eq!(is_accepted(matches.clone(), &nva()), of_nva, "{matches:?}");
+        assert_eq!(is_accepted(matches.clone(), &local("10.2.0.0/16")), of_own, "{matches:?}");
+        let opposite = Match(vec![Condition::Not(matches.clone())]);
+        assert_eq!(is_accepted(opposite, &nva()), !of_nva, "not {matches:?}");
     }
+    assert!(is_accepted(Match(vec![Condition::Family(AfiSafi::Ipv6Unicast)]), &v6()));
 }
 
 #[test]
-fn communities_match_if_any_is_carried() {
-    let route = learned("10.0.0.0/8", attributes(&[1], &["65000:1", "65000:2"]));
-    for (wanted, matches) in
-        [(&["65000:1"][..], true), (&["65000:3", "65000:2"], true), (&["65000:3", "no-export"], false), (&[], false)]
-    {
-        let condition = Match { communities: Some(communities(wanted)), ..Match::default() };
-        assert_eq!(is_accepted(condition, &route), matches, "{wanted:?}");
+fn where_a_route_goes_is_asked_on_its_way_out() {
+    let chain = chain([policy("p", [(Match(vec![Condition::To(vec![PeerMatch::Group("rs".into())])]), accept())])]);
+    let route = local("10.0.0.0/8");
+    let to = |group| Party {
+        name: "rs0",
+        group,
+        asn: Asn(65515),
+        own_asn: Asn(65000),
+        address: IpAddr::from([10, 13, 76, 4]),
+        external: true,
+    };
+    for (to, accepted) in [(None, false), (Some(to(None)), false), (Some(to(Some("rs"))), true)] {
+        assert_eq!(matches!(evaluate(&chain, &route, to), Outcome::Accept { .. }), accepted, "{to:?}");
     }
 }
 
@@ -138,19 +200,18 @@ fn communities_match_if_any_is_carried() {
 fn all_conditions_must_hold_and_none_is_everything() {
     let route = learned("10.1.0.0/16", attributes(&[65100], &["65000:1"]));
     let choice = |number: u32, place: u32| number / 3u32.pow(place) % 3;
+    let path = |text: &str| Condition::AsPath(vec![text.parse().expect(text)]);
+    let source = |text: &str| Condition::Source(vec![text.parse().expect(text)]);
+    let communities = |text: &str| Condition::Communities(Quantifier::Any, wanted(&[text]));
+    let choices = [
+        [None, Some(prefixes(&["10.0.0.0/8 ge 16"])), Some(prefixes(&["10.0.0.0/8"]))],
+        [None, Some(path("^6510")), Some(path("^65000"))],
+        [None, Some(source("peer nva0")), Some(source("local"))],
+        [None, Some(communities("65000:1")), Some(communities("65000:2"))],
+    ];
     for number in 0..81 {
-        let list = |text: &str| PrefixList::new([text.parse::<PrefixMatch>().expect(text)]);
-        let matches = Match {
-            prefixes: [None, Some(list("10.0.0.0/8 ge 16")), Some(list("10.0.0.0/8"))][choice(number, 0) as usize]
-                .clone(),
-            as_path: [None, Some("^6510"), Some("^65000")][choice(number, 1) as usize]
-                .map(|text| text.parse().expect(text)),
-            source: [None, Some(SourceMatch::Peer("nva0".into())), Some(SourceMatch::Local)]
-                [choice(number, 2) as usize]
-                .clone(),
-            communities: [None, Some("65000:1"), Some("65000:2")][choice(number, 3) as usize]
-                .map(|text| communities(&[text])),
-        };
+        let chosen = choices.iter().zip(0..).filter_map(|(of, place)| of[choice(number, place) as usize].clone());
+        let matches = Match(chosen.collect());
         let expected = (0..4).all(|place| choice(number, place) != 2);
         assert_eq!(is_accepted(matches.clone(), &route), expected, "{matches:?}");
     }
@@ -162,14 +223,21 @@ fn nothing_is_changed_by_actions_that_change_nothing() {
     let route = learned("10.0.0.0/8", set);
     for actions in [
         Actions::default(),
-        Actions { med: Some(5), local_pref: Some(200), ..Actions::default() },
-        Actions { prepend: Some(Prepend { asn: None, times: 0 }), ..Actions::default() },
+        Actions {
+            med: Some(NumberChange::Set(5)),
+            local_pref: Some(NumberChange::Set(200)),
+            origin: Some(Origin::Igp),
+            ..Actions::default()
+        },
+        Actions { med: Some(NumberChange::Subtract(0)), local_pref: Some(NumberChange::Add(0)), ..Actions::default() },
+        Actions { prepend: Some(Prepend { asn: PrependAs::Own, times: 0 }), ..Actions::default() },
+        Actions { remove_as: asns("64512"), replace_as: asns("1-65099"), ..Actions::default() },
         Actions { next_hop: Some(NextHopMode::Keep), ..Actions::default() },
         Actions {
             communities: CommunityActions {
-                add: communities(&["65000:2"]),
-                remove: communities(&["65000:3"]),
-                set: Some(communities(&["65000:2", "65000:1"])),
+                add: standard(&["65000:2"]),
+                remove: wanted(&["65000:3", "65001:*", "rt:*:*", "*:*:*"]),
+                set: Some(standard(&["65000:2", "65000:1"])),
             },
             ..Actions::default()
         },
@@ -181,50 +249,150 @@ fn nothing_is_changed_by_actions_that_change_nothing() {
 #[test]
 fn attributes_are_set() {
     let route = learned("10.0.0.0/8", attributes(&[65100], &[]));
-    let set = changed(Actions { med: Some(7), local_pref: Some(0), ..Actions::default() }, &route);
-    assert_eq!(set, Some(PathAttributes { med: Some(7), local_pref: Some(0), ..attributes(&[65100], &[]) }));
+    let actions = Actions {
+        med: Some(NumberChange::Set(7)),
+        local_pref: Some(NumberChange::Subtract(100)),
+        origin: Some(Origin::Incomplete),
+        ..Actions::default()
+    };
+    let origin = Origin::Incomplete;
+    let expected = PathAttributes { med: Some(7), local_pref: Some(0), origin, ..attributes(&[65100], &[]) };
+    assert_eq!(changed(actions, &route), Some(expected));
+    let med = |med| learned("10.0.0.0/8", PathAttributes { med, ..attributes(&[65100], &[]) });
+    let remove = || Actions { med: Some(NumberChange::Remove), ..Actions::default() };
+    assert_eq!(changed(remove(), &med(Some(0))), Some(attributes(&[65100], &[])));
+    assert_eq!(changed(remove(), &med(None)), None);
 }
 
 #[test]
 fn prepending_our_own_as_or_another() {
-    let path_of = |prepend, route: &Route| {
-        changed(Actions { prepend: Some(prepend), ..Actions::default() }, route).expect("a longer path").as_path
+    let path_of = |asn, times, route: &Route| {
+        let prepend = Some(Prepend { asn, times });
+        changed(Actions { prepend, ..Actions::default() }, route).expect("a longer path").as_path
     };
     let nva = learned("10.0.0.0/8", attributes(&[65100, 64512], &[]));
-    assert_eq!(path_of(Prepend { asn: None, times: 2 }, &nva).to_string(), "65000 65000 65100 64512");
-    assert_eq!(path_of(Prepend { asn: Some(Asn(65010)), times: 1 }, &nva).to_string(), "65010 65100 64512");
-    assert_eq!(path_of(Prepend { asn: None, times: 3 }, &local("10.0.0.0/8")).to_string(), "65000 65000 65000");
-    assert_eq!(path_of(Prepend { asn: None, times: 255 }, &nva).hop_count(), 257);
+    assert_eq!(path_of(PrependAs::Own, 2, &nva).to_string(), "65000 65000 65100 64512");
+    assert_eq!(path_of(PrependAs::Given(Asn(65010)), 1, &nva).to_string(), "65010 65100 64512");
+    assert_eq!(path_of(PrependAs::Neighbour, 2, &nva).to_string(), "65100 65100 65100 64512");
+    assert_eq!(path_of(PrependAs::Own, 3, &local("10.0.0.0/8")).to_string(), "65000 65000 65000");
+    assert_eq!(path_of(PrependAs::Own, 255, &nva).hop_count(), 257);
+    let prepend = Some(Prepend { asn: PrependAs::Neighbour, times: 2 });
+    assert_eq!(changed(Actions { prepend, ..Actions::default() }, &local("10.0.0.0/8")), None, "from nobody");
+}
+
+#[test]
+fn ases_are_removed_then_replaced_then_prepended() {
+    let mut set = attributes(&[65100, 3356, 64512, 4_200_000_000], &[]);
+    let closing = Segment { kind: SegmentKind::Set, asns: vec![Asn(64513), Asn(64514)] };
+    set.as_path.segments.push(closing);
+    let route = learned("10.0.0.0/8", set);
+    let own = Prepend { asn: PrependAs::Own, times: 1 };
+    for (remove, replace, prepend, path) in [
+        (Some("private"), None, None, "3356"),
+        (Some("64513"), None, None, "65100 3356 64512 4200000000 {64514}"),
+        (None, Some("64512-64513"), None, "65100 3356 65000 4200000000 {64514,65000}"),
+        (Some("64512-64513"), Some("64512-64514"), Some(own), "65000 65100 3356 4200000000 {65000}"),
+    ] {
+        let set = |text: Option<&str>| text.map(asns).unwrap_or_default();
+        let actions = Actions { remove_as: set(remove), replace_as: set(replace), prepend, ..Actions::default() };
+        let changed = changed(actions.clone(), &route).expect("another path");
+        assert_eq!(changed.as_path.to_string(), path, "{actions:?}");
+    }
 }
 
 #[test]
 fn communities_are_set_then_removed_then_added() {
-    let route = learned("10.0.0.0/8", attributes(&[1], &["65000:1", "65000:2"]));
+    let carried = PathAttributes {
+        large_communities: vec!["65000:1:2".parse().expect("large")],
+        extended_communities: vec!["rt:65000:1".parse().expect("extended")],
+        partial: Partial { large_communities: true, extended_communities: true, ..Partial::default() },
+        ..attributes(&[1], &["65000:1", "65000:2"])
+    };
+    let route = learned("10.0.0.0/8", carried);
+    let all = |set: &PathAttributes| {
+        let texts = set.communities.iter().map(ToString::to_string);
+        let texts = texts.chain(set.large_communities.iter().map(ToString::to_string));
+        texts.chain(set.extended_communities.iter().map(ToString::to_string)).collect::<Vec<_>>().join(" ")
+    };
     for (set, remove, add, result) in [
-        (None, &[][..], &["65000:0", "65000:3"][..], &["65000:0", "65000:1", "65000:2", "65000:3"][..]),
-        (None, &["65000:1", "65000:9"], &[], &["65000:2"]),
-        (None, &["65000:1"], &["65000:1", "65000:3"], &["65000:1", "65000:2", "65000:3"]),
-        (Some(&["no-export", "65000:7", "65000:7"][..]), &[], &[], &["65000:7", "no-export"]),
-        (Some(&["65000:7", "65000:8"]), &["65000:7"], &["65000:1"], &["65000:1", "65000:8"]),
-        (Some(&[]), &[], &[], &[]),
+        (None, &[][..], &["65000:0", "65000:3"][..], "65000:0 65000:1 65000:2 65000:3 65000:1:2 rt:65000:1"),
+        (None, &["65000:1", "65000:9"], &[], "65000:2 65000:1:2 rt:65000:1"),
+        (None, &["65000:*", "*:*:*"], &["65000:7:7", "rt:1:1"], "65000:7:7 rt:1:1 rt:65000:1"),
+        (None, &["65000:1"], &["65000:1", "65000:3"], "65000:1 65000:2 65000:3 65000:1:2 rt:65000:1"),
+        (Some(&["no-export", "65000:7", "65000:7"][..]), &[], &[], "65000:7 no-export"),
+        (Some(&["65000:7", "65000:8"]), &["65000:7"], &["65000:1"], "65000:1 65000:8"),
+        (Some(&[]), &[], &[], ""),
     ] {
-        let actions =
-            CommunityActions { set: set.map(communities), remove: communities(remove), add: communities(add) };
-        let result = communities(result);
-        let got = changed(Actions { communities: actions.clone(), ..Actions::default() }, &route);
-        assert_eq!(got.expect("changed").communities, result, "{actions:?}");
+        let actions = CommunityActions { set: set.map(standard), remove: wanted(remove), add: standard(add) };
+        let got = changed(Actions { communities: actions.clone(), ..Actions::default() }, &route).expect("changed");
+        assert_eq!(all(&got), result, "{actions:?}");
+        assert_eq!(got.partial.large_communities, !got.large_communities.is_empty(), "RFC 4271 §5");
     }
+}
+
+/// A called policy sees what the statement did, decides if it can, and leaves the rest to the caller.
+#[test]
+fn a_called_policy_decides_or_hands_back() {
+    let called = policy(
+        "called",
+        [
+            (by_path("^65101"), reject()),
+            (by_path("^65102"), Actions { local_pref: Some(NumberChange::Add(50)), ..accept() }),
+            (Match::default(), Actions { local_pref: Some(NumberChange::Add(1)), ..Actions::default() }),
+        ],
+    );
+    let call = Actions { local_pref: Some(NumberChange::Set(10)), call: Some(called), ..Actions::default() };
+    let chain = chain([policy(
+        "caller",
+        [(Match(vec![Condition::Not(by_path("^65103"))]), call), (Match::default(), accept())],
+    )]);
+    let of = |asn| learned("10.0.0.0/8", attributes(&[asn], &[]));
+    assert_eq!(rejected(&chain, &of(65101)), "policy called, statement 1");
+    for (asn, local_pref, decider) in [
+        (65102, Some(60), "policy called, statement 2"),
+        (65100, Some(11), "policy caller, statement 2"),
+        (65103, None, "policy caller, statement 2"),
+    ] {
+        let (changed, _, decided_by) = accepted(&chain, &of(asn));
+        assert_eq!((changed.and_then(|set| set.local_pref), decided_by.as_str()), (local_pref, decider), "{asn}");
+    }
+}
+
+#[test]
+fn a_trace_has_every_statement_that_held_and_what_it_left() {
+    let set = |med| Actions { med: Some(NumberChange::Set(med)), ..Actions::default() };
+    let called = policy("called", [(by_path("^9"), reject()), (Match::default(), set(2))]);
+    let chain = chain([
+        policy("first", [(by_path("^9"), reject()), (Match::default(), Actions { call: Some(called), ..set(1) })]),
+        policy("second", [(Match::default(), accept()), (Match::default(), reject())]),
+    ]);
+    let route = learned("10.0.0.0/8", attributes(&[65100], &[]));
+    let (outcome, steps) = trace(&chain, &route, None);
+    assert_eq!(outcome, evaluate(&chain, &route, None));
+    let steps: Vec<_> =
+        steps.iter().map(|step| (step.policy.name.as_str(), step.statement, step.depth, step.attributes.med)).collect();
+    assert_eq!(steps, [("first", 1, 0, Some(1)), ("called", 1, 1, Some(2)), ("second", 0, 0, Some(2))]);
+}
+
+#[test]
+fn equality_is_of_the_whole_structure() {
+    let calling = |asn: u32| {
+        let called = policy("called", [(Match(vec![Condition::OriginAs(Asn(asn).into())]), accept())]);
+        policy("p", [(by_path("^1"), Actions { call: Some(called), ..Actions::default() })])
+    };
+    assert_eq!(calling(1), calling(1));
+    assert_ne!(calling(1), calling(2), "a policy that it calls is part of a policy");
 }
 
 #[test]
 fn without_disposition_the_changed_route_goes_on() {
     let tag = Actions {
-        communities: CommunityActions { add: communities(&["65000:66"]), ..CommunityActions::default() },
-        prepend: Some(Prepend { asn: None, times: 1 }),
+        communities: CommunityActions { add: standard(&["65000:66"]), ..CommunityActions::default() },
+        prepend: Some(Prepend { asn: PrependAs::Own, times: 1 }),
         next_hop: Some(NextHopMode::Keep),
         ..Actions::default()
     };
-    let tagged = Match { communities: Some(communities(&["65000:66"])), ..Match::default() };
+    let tagged = Match(vec![Condition::Communities(Quantifier::Any, wanted(&["65000:66"]))]);
     let chain = chain([
         policy("tag", [(by_path("^65100$"), tag)]),
         policy(
@@ -232,7 +400,14 @@ fn without_disposition_the_changed_route_goes_on() {
             [
                 // Not even after the prepending: the path is matched as it was received.
                 (by_path("^65000"), reject()),
-                (tagged, Actions { med: Some(1), next_hop: Some(NextHopMode::SelfAddress), ..Actions::default() }),
+                (
+                    tagged,
+                    Actions {
+                        med: Some(NumberChange::Set(1)),
+                        next_hop: Some(NextHopMode::SelfAddress),
+                        ..Actions::default()
+                    },
+                ),
                 (by_path("^65100$"), accept()),
             ],
         ),
@@ -248,7 +423,7 @@ fn without_disposition_the_changed_route_goes_on() {
 
 #[test]
 fn what_a_later_statement_undoes_is_no_change() {
-    let set = |med| (Match::default(), Actions { med: Some(med), ..Actions::default() });
+    let set = |med| (Match::default(), Actions { med: Some(NumberChange::Set(med)), ..Actions::default() });
     let mut chain = chain([policy("p", [set(1), set(5)])]);
     chain.default = Disposition::Accept;
     let route = learned("10.0.0.0/8", PathAttributes { med: Some(5), ..attributes(&[1], &[]) });
@@ -277,7 +452,7 @@ fn the_hub_of_the_article() {
         "to-ars",
         [
             (by_path("^6510[0-9]"), Actions { next_hop: Some(NextHopMode::Keep), ..accept() }),
-            (by_source(SourceMatch::Local), Actions { next_hop: Some(NextHopMode::SelfAddress), ..accept() }),
+            (by_source("local"), Actions { next_hop: Some(NextHopMode::SelfAddress), ..accept() }),
         ],
     );
     let chain = chain([to_ars]);
@@ -288,8 +463,8 @@ fn the_hub_of_the_article() {
         (learned("10.13.76.0/24", attributes(&[65515], &[])), None),
         (learned("100.0.0.100/32", attributes(&[65000, 65100], &[])), None),
     ] {
-        match (result, evaluate(&chain, &route)) {
-            (Some((mode, number)), Outcome::Accept { attributes, next_hop, decided_by }) => {
+        match (result, evaluate(&chain, &route, None)) {
+            (Some((mode, number)), Outcome::Accept { attributes, next_hop, decided_by, .. }) => {
                 assert_eq!((attributes, next_hop), (None, Some(mode)), "{}", route.prefix);
                 assert_eq!(decided_by.to_string(), format!("policy to-ars, statement {number}"));
             }

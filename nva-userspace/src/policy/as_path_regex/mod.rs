@@ -1,4 +1,4 @@
-//! AS-path expressions with Cisco's meaning.
+//! AS-path expressions with the meaning that they have at Cisco and in FRR.
 //!
 //! An expression is searched for in the text of the path as [`AsPath`] prints it: AS numbers separated by spaces, the
 //! nearest first, `{1,2}` for an AS_SET, `(1 2)` and `[1,2]` for the confederation kinds, nothing for an empty path. The
@@ -10,15 +10,22 @@
 //! | `_` | a border of an AS number: start, end, space, comma, brace, parenthesis, bracket |
 //! | `^`, `$` | the start, the end; `^$` is the empty path, that is a route of our own AS |
 //! | `.` | any one character |
-//! | `[0-9]`, `[^1-3]` | one character of these, or none of these |
+//! | `[0-9]`, `[^1-3]`, `[[:digit:]]` | one character of these, or none of these |
 //! | `*`, `+`, `?` | the thing before: any number of times, at least once, at most once |
+//! | `[0-9]{5}`, `(_1){2,}`, `.{2,4}` | the thing before so many times, if it is a digit, `.`, brackets or a group |
 //! | `(65100\|65101)` | grouping and alternatives |
-//! | `{1,2}` | an AS_SET: braces are themselves, there are no repetition counts |
+//! | `_{1,2}` | an AS_SET: behind anything else, braces are themselves; `\{` always is |
 //! | `\(`, `\)`, `\[`, `\]` | the brackets of confederation segments |
 //!
 //! Everything else is refused, because it could never match or would mean something else than where it was copied from.
 //! Matching takes time linear in the path, whatever the expression: the `regex` crate has no backtracking.
+//!
+//! Where Cisco and FRR differ: Cisco's IOS has no counts, FRR's expressions are those of POSIX with `_` replaced. A brace
+//! is a count here where a path could not have one for an AS_SET (`6510{2}`), and an AS_SET where nobody counts (`_{1,2}`
+//! would be a border or two to FRR). docs/policy.md lists what else is not as in FRR.
 
+#[cfg(test)]
+mod model_tests;
 mod subject;
 #[cfg(test)]
 mod tests;

@@ -12,24 +12,8 @@ fn regex(text: &str) -> AsPathRegex {
 
 /// A path from the text that `AsPath` prints.
 fn path(text: &str) -> AsPath {
-    let mut path = AsPath::default();
-    let mut rest = text;
-    while let Some(first) = rest.chars().next() {
-        let (kind, inner, after) = match first {
-            '{' => (SegmentKind::Set, &rest[1..], '}'),
-            '(' => (SegmentKind::ConfedSequence, &rest[1..], ')'),
-            '[' => (SegmentKind::ConfedSet, &rest[1..], ']'),
-            _ => (SegmentKind::Sequence, rest, '{'),
-        };
-        let end = inner.find(|c| c == after || (kind == SegmentKind::Sequence && "([".contains(c)));
-        let numbers = &inner[..end.unwrap_or(inner.len())];
-        let asns = numbers.split([' ', ',']).filter(|number| !number.is_empty());
-        let asns = asns.map(|number| number.parse::<Asn>().expect(text)).collect();
-        path.segments.push(Segment { kind, asns });
-        let skipped = if kind == SegmentKind::Sequence { 0 } else { 1 };
-        rest = end.map_or("", |end| inner[end + skipped..].trim_start());
-    }
-    assert_eq!(path.to_string(), text, "the test's own parser");
+    let path: AsPath = text.parse().expect(text);
+    assert_eq!(path.to_string(), text, "written as it is printed");
     path
 }
 
@@ -41,7 +25,7 @@ const TABLE: &[(&str, &[&str], &[&str])] = &[
     // Digits are digits: Cisco finds them inside longer numbers as well.
     ("6510", &["65100", "65000 65101", "465103", "6510"], &["651", "65200", ""]),
     ("^65100", &["65100", "651001"], &["65101"]),
-    ("_65100_", &["65100", "65000 65100", "65100 65000", "1 65100 2", "1 {65100,3}", "(65100) 1", "1 [2,65100]"],
+    ("_65100_", &["65100", "65000 65100", "65100 65000", "1 65100 2", "1 {3,65100}", "(65100) 1", "1 [2,65100]"],
               &["651001", "465100", "65000 465100", ""]),
     ("_6510_", &["6510", "1 6510 2"], &["65100", "1 65101"]),
     ("^$", &[""], &["65000", "{1}"]),
@@ -56,13 +40,21 @@ const TABLE: &[(&str, &[&str], &[&str])] = &[
     ("^[^1-3 ]+$", &["4", "505", "{4}"], &["1", "42", "4 4"]),
     ("_6451[2-9]_|_645[2-9][0-9]_", &["64512", "1 64520"], &["64511", "1 64500"]),
     ("(^65000|65515$)", &["65000 1", "1 65515"], &["1 65000", "65515 1"]),
-    // Braces are those of sets, never counts.
+    // Braces are those of sets behind a border, an anchor or a repetition.
     ("[0-9]+_{1,2}", &["65000 {1,2}", "1 {1,2} 5"], &["65000", "65000 {1}", "65000 1 1", "{1,2}"]),
-    ("_{1,2}$", &["65000 {1,2}", "{1,2}"], &["65000 {1,2} 3", "65000 {2,1}"]),
+    ("_{1,2}$", &["65000 {1,2}", "{1,2}"], &["65000 {1,2} 3", "65000 {1,3}"]),
+    ("_[0-9]*{1,2}$", &["{1,2}"], &["3 {1,3}", "11 22"]),
+    // And counts behind a digit, a dot, brackets and groups.
+    ("^65{2}1$", &["6551"], &["651", "65551"]),
+    ("_[0-9]{6,}_", &["1 4200000000", "{100000}"], &["65535 1", ""]),
+    ("^([0-9]+_){2,3}$", &["1 2", "1 2 3"], &["1", "1 2 3 4", "1 {2}", ""]),
+    ("^.{3,4}$", &["123", "1 23", "{1}"], &["12", "1 234"]),
+    ("^1{0}2{1}$", &["2"], &["12", "1"]),
+    ("^[[:digit:]]+[[:space:]][^[:digit:][:blank:]]", &["1 {2}", "12 (3)"], &["1 2", "1"]),
     ("^{1,2}$", &["{1,2}"], &["1 {1,2}"]),
     ("\\{", &["1 {2}"], &["1", "(1) 2"]),
     ("^[0-9 ]*{.*}$", &["1 2 {3,4}", "{3}"], &["1 2", "1 (2) 3"]),
-    ("_2_", &["1 {2,3}", "1 {3,2}", "{2}", "(2 3)", "[2,3]"], &["1 {22}"]),
+    ("_2_", &["1 {2,3}", "1 {1,2}", "{2}", "(2 3)", "[2,3]"], &["1 {22}"]),
     // Confederations: the parentheses are escaped, those of a group are not.
     ("^\\(65001_65002\\)_65100$", &["(65001 65002) 65100"], &["65001 65002 65100", "(65001) 65100"]),
     ("^\\[1,2\\]", &["[1,2] 3"], &["{1,2} 3", "1"]),
@@ -106,10 +98,16 @@ fn what_is_refused_where_and_why() {
         ("(*)", 2, Problem::NothingToRepeat('*')),
         ("1*?", 3, Problem::DoubleRepetition('?')),
         ("1++", 3, Problem::DoubleRepetition('+')),
-        ("1{2}", 2, Problem::Count),
-        ("6510[0-9]{1,2}", 10, Problem::Count),
-        ("(_1){3}", 5, Problem::Count),
-        (".{3}", 2, Problem::Count),
+        ("1{", 2, Problem::Count),
+        ("1{}", 2, Problem::Count),
+        ("1{,3}", 2, Problem::Count),
+        ("1{+2}", 2, Problem::Count),
+        ("6510[0-9]{2,1}", 10, Problem::Count),
+        ("(_1){256}", 5, Problem::Count),
+        (".{1,256}", 2, Problem::Count),
+        ("1{2", 2, Problem::Count),
+        ("65000{65001,65002}", 6, Problem::Count),
+        ("1{2}*", 5, Problem::DoubleRepetition('*')),
         ("(1|2", 1, Problem::UnclosedGroup),
         ("1)", 2, Problem::UnopenedGroup),
         ("1|", 2, Problem::EmptyAlternative),
@@ -121,7 +119,10 @@ fn what_is_refused_where_and_why() {
         ("[^]", 1, Problem::UnclosedBracket),
         ("1]", 2, Problem::UnopenedBracket),
         ("[_1]", 2, Problem::BorderInBrackets),
-        ("[[:digit:]]", 2, Problem::NamedClass),
+        ("[[:alpha:]]", 2, Problem::NamedClass),
+        ("[0[:digit:", 3, Problem::NamedClass),
+        ("[[:digit:]", 1, Problem::UnclosedBracket),
+        ("[[:digit:]-9]", 11, Problem::Range),
         ("[9-0]", 4, Problem::Range),
         ("[0-]", 4, Problem::Range),
         ("[-9]", 2, Problem::Range),
@@ -143,6 +144,60 @@ fn what_is_refused_where_and_why() {
     let deep = format!("{}1{}", "(".repeat(1000), ")".repeat(1000));
     assert_eq!(deep.parse::<AsPathRegex>(), Err(AsPathRegexError::TooComplex));
     assert_eq!("(_1)*".repeat(20_000).parse::<AsPathRegex>(), Err(AsPathRegexError::TooComplex));
+    assert_eq!("(([0-9]{1,255}_){1,255}){1,255}".parse::<AsPathRegex>(), Err(AsPathRegexError::TooComplex));
+}
+
+/// Expressions as operators have them in their documents, at Cisco, FRR, Juniper's and others' guides to them, with the
+/// paths that these are about.
+#[rustfmt::skip]
+const DOCUMENTS: &[(&str, &str, &[&str], &[&str])] = &[
+    ("own routes", "^$", &[""], &["1"]),
+    ("routes of a neighbour alone", "^65001$", &["65001"], &["65001 65001", "165001", "65001 {1}"]),
+    ("through a neighbour", "^65001_", &["65001", "65001 2"], &["650012", "2 65001"]),
+    ("originated by", "_65001$", &["65001", "2 65001"], &["65001 2", "165001"]),
+    ("anywhere", "_65001_", &["65001", "2 65001 3", "{65001}", "2 {1,65001}"], &["650011", "2 165001"]),
+    ("adjacent pair", "_65001_65002_", &["65001 65002", "1 65001 65002 2"], &["65002 65001", "65001 1 65002"]),
+    ("a neighbour and its customers", "^65001(_[0-9]+)?$", &["65001", "65001 2"], &["65001 2 3", "2"]),
+    ("a neighbour and theirs, the other way", "^65001_[0-9]*$", &["65001", "65001 2"], &["65001 2 3", "2"]),
+    ("a neighbour's prepended", "^65001(_65001)*$", &["65001", "65001 65001 65001"], &["65001 2", "65001 65002"]),
+    ("one of several neighbours", "^(65001|65002)_", &["65001 1", "65002"], &["65003", "1 65001"]),
+    ("any single AS", "^[0-9]+$", &["1", "4200000000"], &["", "1 2", "{1}"]),
+    ("exactly two", "^[0-9]+_[0-9]+$", &["1 2"], &["1", "1 2 3"]),
+    ("long paths", "^([0-9]+_){4,}", &["1 2 3 4", "1 2 3 4 5"], &["1 2 3"]),
+    ("everything", ".*", &["", "1", "1 {2}"], &[]),
+    ("not empty", ".+", &["1"], &[""]),
+    ("private 16-bit ASes", "_(6451[2-9]|645[2-9][0-9]|64[6-9][0-9][0-9]|65[0-4][0-9][0-9]|655[0-2][0-9]|6553[0-4])_",
+        &["64512", "1 65534 2", "{64999}"], &["64511", "65535", "164512"]),
+    ("private 32-bit ASes", "_42[0-9]{8}_", &["4200000000", "1 4294967294"], &["420000000", "4100000000"]),
+    ("documentation ASes", "_(6449[6-9]|6450[0-9]|6451[0-1])_", &["64496", "1 64511"], &["64512", "64495"]),
+    ("transit-free networks from a customer", "^65001_(.+_)?(174|701|1299|2914|3257|3320|3356|6453|6461|6762|7018)_",
+        &["65001 174", "65001 9 3356 1"], &["65001 9", "174", "65001 1740"]),
+    ("an aggregate's contributors", "{.*65001.*}", &["1 {65001,65002}", "{65001}"], &["1 65001"]),
+    ("through a confederation's member", "^\\(65001", &["(65001) 1", "(65001 65002)"], &["65001", "1"]),
+];
+
+#[test]
+fn what_operators_write_means_what_they_say() {
+    for (what, text, inside, outside) in DOCUMENTS {
+        let regex = regex(text);
+        for given in *inside {
+            assert!(regex.is_match(&path(given)), "{what}: `{text}` must find something in `{given}`");
+        }
+        for given in *outside {
+            assert!(!regex.is_match(&path(given)), "{what}: `{text}` must find nothing in `{given}`");
+        }
+    }
+}
+
+#[test]
+fn the_order_in_a_set_means_nothing() {
+    let set = |numbers: &[u32]| AsPath {
+        segments: vec![Segment { kind: SegmentKind::Set, asns: numbers.iter().copied().map(Asn).collect() }],
+    };
+    for numbers in [&[1, 12, 2][..], &[2, 1, 12], &[12, 2, 1, 2]] {
+        assert!(regex("^{1,2,12}$").is_match(&set(numbers)), "{numbers:?}");
+        assert!(!regex("{2,1").is_match(&set(numbers)), "{numbers:?}");
+    }
 }
 
 #[test]
@@ -162,6 +217,7 @@ fn expressions_that_ruin_backtracking_end_on_the_longest_paths() {
         ("^(([0-9]+_)+)+$", true),
         ("(.*)(.*)(.*)(.*)(.*)(.*)(.*)(.*)2$", false),
         ("^(1?_?)*$", true),
+        ("^(1{0,9}){0,9}(_?1*){0,9}2$", false),
     ] {
         assert_eq!(regex(text).is_match(&long), found, "{text}");
     }

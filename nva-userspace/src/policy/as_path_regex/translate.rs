@@ -9,6 +9,12 @@ use thiserror::Error;
 /// them.
 const BORDER: &str = r"(?:^|[ ,{}()\[\]]|$)";
 
+/// The most that a count may say: what POSIX promises (RE_DUP_MAX).
+const MAX_COUNT: u16 = 255;
+
+/// The named classes with their members that occur in AS paths.
+const NAMED_CLASSES: [(&str, &str); 3] = [("[:digit:]", "0-9"), ("[:space:]", " "), ("[:blank:]", " ")];
+
 /// An AS-path expression that was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum AsPathRegexError {
@@ -49,10 +55,10 @@ pub enum AsPathRegexProblem {
     /// A repetition sign after another.
     #[error("`{0}` follows another repetition sign: leave one out, or put parentheses around what is repeated twice")]
     DoubleRepetition(char),
-    /// A repetition count.
+    /// A brace behind something that can be counted, and what follows is no count.
     #[error(
-        "there are no counts like {{2}} here, `{{` is the start of an AS_SET: \
-         write the thing as often as it occurs, or `\\{{` if you mean the brace"
+        "a count is written {{2}}, {{2,}} or {{2,4}}, of numbers up to {MAX_COUNT}, the smaller first; \
+         if an AS_SET begins here, write `_{{` or `\\{{`"
     )]
     Count,
     /// `(?`, which starts special groups in Perl's language.
@@ -76,8 +82,8 @@ pub enum AsPathRegexProblem {
     /// `_` inside brackets.
     #[error("`_` means nothing inside brackets: write it outside, `(_|[0-9])`")]
     BorderInBrackets,
-    /// `[:` inside brackets.
-    #[error("there are no named classes here: write 0-9 for digits")]
+    /// `[:` inside brackets, and not one of the classes that paths have something of.
+    #[error("of the named classes, AS paths have [:digit:], [:space:] and [:blank:] alone")]
     NamedClass,
     /// A range that is not of two digits in order.
     #[error("a range goes from a smaller digit to a larger one, as in [0-9]")]
@@ -113,9 +119,9 @@ enum Last {
     /// The start of an alternative.
     Nothing,
     Anchor,
-    /// Something that can be repeated, and after which a set may start.
+    /// Something that can be repeated, and after which a brace is that of a set.
     Separator,
-    /// Something that can be repeated, and after which no AS path has a brace.
+    /// Something that can be repeated, and after which a brace begins a count.
     Number,
     Repetition,
 }
@@ -157,7 +163,7 @@ impl Translator<'_> {
     fn translate(&mut self, character: char) -> Result<Last, Problem> {
         match character {
             '0'..='9' => Ok(self.literal(character, Last::Number)),
-            '{' if self.last == Last::Number => Err(Problem::Count),
+            '{' if self.last == Last::Number => self.count(),
             ' ' | ',' | '{' | '}' => Ok(self.literal(character, Last::Separator)),
             '^' | '$' => {
                 self.out.push(character);
@@ -215,6 +221,28 @@ impl Translator<'_> {
         }
     }
 
+    /// A count, of which the opening brace was read.
+    fn count(&mut self) -> Result<Last, Problem> {
+        let rest = self.characters.get(self.at..).unwrap_or_default();
+        let length = rest.iter().position(|character| *character == '}').ok_or(Problem::Count)?;
+        let inner: String = rest.iter().take(length).collect();
+        let number = |text: &str| {
+            let digits = !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_digit());
+            text.parse().ok().filter(|number| digits && *number <= MAX_COUNT).ok_or(Problem::Count)
+        };
+        let (least, most) = match inner.split_once(',') {
+            None => (number(&inner)?, number(&inner)?),
+            Some((least, "")) => (number(least)?, MAX_COUNT),
+            Some((least, most)) => (number(least)?, number(most)?),
+        };
+        if least > most {
+            return Err(Problem::Count);
+        }
+        self.at += length + 1;
+        self.out.extend(["{", &inner, "}"]);
+        Ok(Last::Repetition)
+    }
+
     fn escape(&mut self) -> Result<Last, Problem> {
         match self.escaped()? {
             character @ ('}' | ')' | ']' | '{' | '(' | '[' | ',' | ' ') => Ok(self.literal(character, Last::Separator)),
@@ -243,7 +271,10 @@ impl Translator<'_> {
                 None => return Err(Problem::UnclosedBracket),
                 Some(']') if self.at - 1 > first => break,
                 Some('\\') => self.escaped()?,
-                Some('[') if self.peek() == Some(':') => return Err(Problem::NamedClass),
+                Some('[') if self.peek() == Some(':') => {
+                    self.named_class()?;
+                    continue;
+                }
                 Some('_') => return Err(Problem::BorderInBrackets),
                 Some('-') => return Err(Problem::Range),
                 Some(member) => member,
@@ -264,5 +295,15 @@ impl Translator<'_> {
         }
         self.out.push(']');
         Ok(Last::Number)
+    }
+
+    /// A named class inside brackets, of which `[` was read.
+    fn named_class(&mut self) -> Result<(), Problem> {
+        let rest = self.characters.get(self.at - 1..).unwrap_or_default();
+        let is_next = |name: &str| name.chars().eq(rest.iter().copied().take(name.len()));
+        let (name, members) = NAMED_CLASSES.iter().find(|(name, _)| is_next(name)).ok_or(Problem::NamedClass)?;
+        self.at += name.len() - 1;
+        self.out.push_str(members);
+        Ok(())
     }
 }

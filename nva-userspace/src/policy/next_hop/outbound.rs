@@ -57,6 +57,9 @@ pub enum Withheld {
         /// The route's family.
         family: AfiSafi,
     },
+    /// The peer is an Azure Route Server, whose NICs can send to no such address.
+    #[error("the next hop {0} is outside of the VNet and those that it is peered with ([azure] vnet)")]
+    OutsideVnet(IpAddr),
     /// `gateway`, but no route leads to the received next hop.
     #[error("next-hop gateway: no route but BGP's leads to {0}")]
     Unresolvable(IpAddr),
@@ -100,8 +103,8 @@ fn choose(
 ) -> Result<(IpAddr, NextHopRule), Withheld> {
     let own = |rule| Ok((own_address(route.prefix.family(), peer, host)?, rule));
     let received = match route.next_hop {
-        NextHop::Via(received) if !route.source.is_local() => Some(received),
-        NextHop::Via(_) | NextHop::Own => None,
+        NextHop::Via(received) | NextHop::Discard(received) if !route.source.is_local() => Some(received),
+        NextHop::Via(_) | NextHop::Discard(_) | NextHop::Own => None,
     };
     match (mode, received) {
         (NextHopMode::Address(address), _) => Ok((address, NextHopRule::Address)),
@@ -111,6 +114,10 @@ fn choose(
         }
         (NextHopMode::SelfAddress, Some(_)) => own(NextHopRule::SelfAddress),
         (NextHopMode::Keep, Some(received)) => foreign(received, NextHopRule::Kept, peer, host),
+        // There is no way that packets for it take.
+        (NextHopMode::Gateway, Some(received)) if matches!(route.next_hop, NextHop::Discard(_)) => {
+            foreign(received, NextHopRule::GatewayOnLink, peer, host)
+        }
         (NextHopMode::Gateway, Some(received)) => match gateway(received, peer, host)? {
             Some(chosen) => Ok(chosen),
             None => own(NextHopRule::GatewayNotShared),

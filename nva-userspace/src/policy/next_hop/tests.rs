@@ -10,7 +10,7 @@ use super::*;
 use crate::attributes::PathAttributes;
 use crate::host::{Address, Hop, HostEvent, HostRoute, Link, RouteKind, TABLE_MAIN};
 use crate::net::{AfiSafi, Asn};
-use crate::policy::{Actions, Chain, Disposition, Match, Outcome, Policy, Statement, evaluate};
+use crate::policy::{Actions, Chain, Condition, Disposition, Match, Outcome, Policy, Statement, evaluate};
 use crate::route::{NextHop, PeerId, Route, Source, SourceKind};
 
 const HUB: &str = "10.0.1.4";
@@ -123,7 +123,7 @@ fn nva_routes_to_ars_with_keep_stay_as_they_are() {
 fn as_path_policy_to_ars_keeps_651xx_and_the_rest_is_self() {
     let statement = |as_path: Option<&str>, mode| Statement {
         name: None,
-        matches: Match { as_path: as_path.map(|text| text.parse().expect(text)), ..Match::default() },
+        matches: Match(as_path.map(|text| Condition::AsPath(vec![text.parse().expect(text)])).into_iter().collect()),
         actions: Actions { next_hop: Some(mode), disposition: Some(Disposition::Accept), ..Actions::default() },
     };
     let statements = vec![statement(Some("^6510[0-9]"), NextHopMode::Keep), statement(None, NextHopMode::SelfAddress)];
@@ -134,7 +134,7 @@ fn as_path_policy_to_ars_keeps_651xx_and_the_rest_is_self() {
         let mut attributes = PathAttributes::default();
         attributes.as_path.prepend(Asn(asn), 1);
         route.attributes = attributes.into();
-        let Outcome::Accept { next_hop: Some(mode), .. } = evaluate(&chain, &route) else {
+        let Outcome::Accept { next_hop: Some(mode), .. } = evaluate(&chain, &route, None) else {
             panic!("{asn} is accepted with a next hop");
         };
         let got = outbound_next_hop(&route, mode, &ars(), &hub([])).map(|(next_hop, _)| next_hop);
@@ -334,7 +334,7 @@ fn p7_keep_concerns_the_next_hop_alone() {
         ..learned("100.0.0.100/32", NVA)
     };
     // No attribute is touched, and none is marked as "leave alone": the path and MED rules for external peers go on.
-    let Outcome::Accept { attributes, next_hop, .. } = evaluate(&chain, &route) else { panic!("accepted") };
+    let Outcome::Accept { attributes, next_hop, .. } = evaluate(&chain, &route, None) else { panic!("accepted") };
     assert_eq!((attributes, next_hop), (None, Some(NextHopMode::Keep)));
 }
 
