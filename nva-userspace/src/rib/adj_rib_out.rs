@@ -40,10 +40,14 @@ pub enum Batch {
     },
     /// All that was there at the start has been told (RFC 4724 §2).
     EndOfRib(AfiSafi),
+    /// From here on everything is told again (RFC 7313 §4).
+    BeginOfRefresh(AfiSafi),
+    /// Everything has been told again.
+    EndOfRefresh(AfiSafi),
 }
 
 /// The Adj-RIB-Out of one established session and one family. Put everything in that the peer is to know at once, then
-/// poll: the first time that nothing is left, the End-of-RIB marker follows.
+/// poll: the first time that nothing is left but what is to be told again, the End-of-RIB marker follows.
 #[derive(Debug)]
 pub struct AdjRibOut {
     family: AfiSafi,
@@ -57,15 +61,18 @@ pub struct AdjRibOut {
     /// Where to go on with telling everything again.
     repeat_from: Option<Bound<Prefix>>,
     end_of_rib_due: bool,
+    /// The mark that what is told again has yet to have in front of it, and the one behind it.
+    begin_of_refresh_due: bool,
+    end_of_refresh_due: bool,
 }
 
 impl AdjRibOut {
-    /// The most prefixes in one batch.
-    pub const BATCH: usize = 1000;
+    /// The most prefixes in one batch: about what the longest message holds (RFC 8654).
+    pub const BATCH: usize = 16_000;
 
     /// How many routes are made ready at a time when everything is told again: enough to pack them well, and all the
     /// memory that it takes.
-    const REPEAT_WINDOW: usize = 64 * AdjRibOut::BATCH;
+    const REPEAT_WINDOW: usize = 4 * AdjRibOut::BATCH;
 
     /// An empty one, for a session that was just established.
     pub fn new(family: AfiSafi) -> AdjRibOut {
@@ -77,6 +84,8 @@ impl AdjRibOut {
             repeating: VecDeque::new(),
             repeat_from: None,
             end_of_rib_due: true,
+            begin_of_refresh_due: false,
+            end_of_refresh_due: false,
         }
     }
 
@@ -100,10 +109,13 @@ impl AdjRibOut {
         }
     }
 
-    /// Tells everything again that the peer was told (RFC 2918 §4), piece by piece between other changes.
-    pub fn resend_all(&mut self) {
+    /// Tells everything again that the peer was told (RFC 2918 §4), piece by piece between other changes; `marked` with
+    /// a mark in front of it and one behind (RFC 7313 §4).
+    pub fn resend_all(&mut self, marked: bool) {
         self.repeating.clear();
         self.repeat_from = Some(Bound::Unbounded);
+        self.begin_of_refresh_due = marked;
+        self.end_of_refresh_due = marked;
     }
 
     /// The next thing to send, which counts as sent from now on: withdrawals first, as they may make room at the peer,
@@ -125,11 +137,18 @@ impl AdjRibOut {
             }
             return Some(Batch::Announce { attributes, next_hop, prefixes });
         }
+        // RFC 7313 §4: no refresh begins before the End-of-RIB marker.
+        if std::mem::take(&mut self.end_of_rib_due) {
+            return Some(Batch::EndOfRib(self.family));
+        }
+        if std::mem::take(&mut self.begin_of_refresh_due) {
+            return Some(Batch::BeginOfRefresh(self.family));
+        }
         self.repeat();
         if let Some(batch) = self.repeating.pop_front() {
             return Some(batch);
         }
-        std::mem::take(&mut self.end_of_rib_due).then_some(Batch::EndOfRib(self.family))
+        std::mem::take(&mut self.end_of_refresh_due).then_some(Batch::EndOfRefresh(self.family))
     }
 
     /// These of the last batch could not be sent after all: the peer has no route to them.
@@ -145,6 +164,8 @@ impl AdjRibOut {
             || !self.repeating.is_empty()
             || self.repeat_from.is_some_and(|from| self.sent.range((from, Bound::Unbounded)).next().is_some())
             || self.end_of_rib_due
+            || self.begin_of_refresh_due
+            || self.end_of_refresh_due
     }
 
     /// How many prefixes wait to be announced or withdrawn, not counting what is told again.

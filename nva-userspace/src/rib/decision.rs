@@ -13,8 +13,7 @@ use std::net::IpAddr;
 use crate::net::{Asn, RouterId};
 use crate::route::{PeerId, Route, SourceKind};
 
-/// LOCAL_PREF of a route that has none: what every other speaker takes.
-pub const DEFAULT_LOCAL_PREF: u32 = 100;
+pub use crate::attributes::DEFAULT_LOCAL_PREF;
 
 /// What an operator may choose about the decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,12 +26,20 @@ pub struct DecisionConfig {
     pub ignore_med: bool,
     /// Step c compares across neighbour ASes too.
     pub always_compare_med: bool,
+    /// Whether the paths that several routers may share out among them are kept ([`super::Selected::diverse`]).
+    pub diverse: bool,
 }
 
 impl Default for DecisionConfig {
     /// One path, by the letter of the RFC.
     fn default() -> DecisionConfig {
-        DecisionConfig { max_paths: 1, multipath_relax: false, ignore_med: false, always_compare_med: false }
+        DecisionConfig {
+            max_paths: 1,
+            multipath_relax: false,
+            ignore_med: false,
+            always_compare_med: false,
+            diverse: false,
+        }
     }
 }
 
@@ -53,8 +60,10 @@ pub enum Step {
     External,
     /// RFC 4271 §9.1.2.2 e.
     InteriorCost,
-    /// RFC 4271 §9.1.2.2 f.
+    /// RFC 4271 §9.1.2.2 f, with ORIGINATOR_ID in place of the identifier (RFC 4456 §9).
     RouterId,
+    /// The shorter CLUSTER_LIST (RFC 4456 §9).
+    ClusterList,
     /// RFC 4271 §9.1.2.2 g.
     PeerAddress,
 }
@@ -71,6 +80,7 @@ impl fmt::Display for Step {
             Step::External => "external over internal",
             Step::InteriorCost => "lower cost to the next hop",
             Step::RouterId => "lower router id",
+            Step::ClusterList => "shorter cluster list",
             Step::PeerAddress => "lower peer address",
         })
     }
@@ -109,6 +119,8 @@ pub(super) struct Ranking {
     pub best: usize,
     /// The best and those beside it, ordered by next hop.
     pub multipath: Vec<usize>,
+    /// The best and all that are as good through step c, ordered by next hop; empty unless asked for.
+    pub diverse: Vec<usize>,
     /// For each contender what beat it and at which step; `None` for the best alone.
     pub lost: Vec<Option<(usize, Step)>>,
 }
@@ -118,6 +130,7 @@ pub(super) fn rank(contenders: &[Contender<'_>], config: &DecisionConfig) -> Opt
     let mut lost = vec![None; contenders.len()];
     let mut remaining: Vec<usize> = (0..contenders.len()).collect();
     let mut tied = remaining.clone();
+    let mut tied_for_others = remaining.clone();
     for step in Step::ALL {
         if remaining.len() <= 1 {
             break;
@@ -125,6 +138,9 @@ pub(super) fn rank(contenders: &[Contender<'_>], config: &DecisionConfig) -> Opt
         eliminate(step, contenders, config, &mut remaining, &mut lost);
         if step <= Step::InteriorCost {
             tied.clone_from(&remaining);
+        }
+        if step <= Step::Med {
+            tied_for_others.clone_from(&remaining);
         }
     }
     // Two routes of one source, which the RIB never has, are told apart by their place.
@@ -137,7 +153,8 @@ pub(super) fn rank(contenders: &[Contender<'_>], config: &DecisionConfig) -> Opt
         }
     }
     let multipath = multipath(contenders, config, best, tied);
-    Some(Ranking { best, multipath, lost })
+    let diverse = if config.diverse { diverse(contenders, config, tied_for_others) } else { Vec::new() };
+    Some(Ranking { best, multipath, diverse, lost })
 }
 
 /// Removes from `remaining` what the step finds worse than another of the same group, and notes what beat it.
@@ -168,16 +185,33 @@ fn eliminate(
 /// Those to forward by: of the ones equal through step e, the preferred for each next hop, as many as allowed.
 fn multipath(contenders: &[Contender<'_>], config: &DecisionConfig, best: usize, mut tied: Vec<usize>) -> Vec<usize> {
     let path_of = |index: usize| &contenders[index].route.attributes.as_path;
-    let next_hop_of = |index: usize| contenders[index].route.next_hop;
     tied.retain(|&index| config.multipath_relax || path_of(index) == path_of(best));
-    // Steps f and g are total orders, so these may be sorted.
+    one_for_each_next_hop(contenders, config, tied, config.max_paths.max(1))
+}
+
+/// Those that routers beside this one, which are told the same, can share out: of the ones equal through step c, the
+/// preferred for each next hop. Steps d and e are about our own place in the network, and who is told is elsewhere.
+fn diverse(contenders: &[Contender<'_>], config: &DecisionConfig, tied: Vec<usize>) -> Vec<usize> {
+    one_for_each_next_hop(contenders, config, tied, usize::MAX)
+}
+
+/// The preferred one by steps d to g for each next hop, the preferred of those up to a limit, in the order of next hops.
+fn one_for_each_next_hop(
+    contenders: &[Contender<'_>],
+    config: &DecisionConfig,
+    mut tied: Vec<usize>,
+    limit: usize,
+) -> Vec<usize> {
+    let next_hop_of = |index: usize| contenders[index].route.next_hop;
+    // These steps are total orders, so the routes may be sorted by them.
     tied.sort_by(|&a, &b| {
-        let (a, b) = (contenders[a], contenders[b]);
-        Step::RouterId.order(a, b, config).then_with(|| Step::PeerAddress.order(a, b, config))
+        let order = |step: Step| step.order(contenders[a], contenders[b], config);
+        let steps = [Step::External, Step::InteriorCost, Step::RouterId, Step::ClusterList, Step::PeerAddress];
+        steps.into_iter().map(order).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
     });
     let mut chosen: Vec<usize> = Vec::new();
     for index in tied {
-        if chosen.len() >= config.max_paths.max(1) {
+        if chosen.len() >= limit {
             break;
         }
         if chosen.iter().all(|&other| next_hop_of(other) != next_hop_of(index)) {
@@ -190,7 +224,7 @@ fn multipath(contenders: &[Contender<'_>], config: &DecisionConfig, best: usize,
 
 impl Step {
     /// All steps, in their order.
-    pub const ALL: [Step; 9] = [
+    pub const ALL: [Step; 10] = [
         Step::Local,
         Step::LocalPref,
         Step::AsPathLength,
@@ -199,6 +233,7 @@ impl Step {
         Step::External,
         Step::InteriorCost,
         Step::RouterId,
+        Step::ClusterList,
         Step::PeerAddress,
     ];
 
@@ -214,6 +249,7 @@ impl Step {
             | Step::External
             | Step::InteriorCost
             | Step::RouterId
+            | Step::ClusterList
             | Step::PeerAddress => None,
         }
     }
@@ -229,8 +265,8 @@ impl Step {
             Step::Med => med(a.route).cmp(&med(b.route)),
             Step::External => b.route.source.is_external().cmp(&a.route.source.is_external()),
             Step::InteriorCost => a.metric.cmp(&b.metric),
-            // GAP(RFC 4456 §9): ORIGINATOR_ID does not stand in for the identifier, nor does CLUSTER_LIST count.
-            Step::RouterId => peer_order(a.route).map(|(id, ..)| id).cmp(&peer_order(b.route).map(|(id, ..)| id)),
+            Step::RouterId => originator(a.route).cmp(&originator(b.route)),
+            Step::ClusterList => clusters(a.route).cmp(&clusters(b.route)),
             Step::PeerAddress => peer_order(a.route).cmp(&peer_order(b.route)),
         }
     }
@@ -252,16 +288,33 @@ fn med(route: &Route) -> u32 {
 /// route server). Where the path has none, the peer's AS: for an internal peer that is our own, as the RFC wants it.
 fn neighbour_as(route: &Route) -> Asn {
     let sender = match &route.source.kind {
-        SourceKind::Local => route.source.local_asn,
+        SourceKind::Local | SourceKind::Aggregate => route.source.local_asn,
         SourceKind::Peer { asn, .. } => *asn,
     };
     route.attributes.as_path.neighbour_as().unwrap_or(sender)
 }
 
-/// What tells peers apart, in the order of steps f and g; the number only makes the order total.
-fn peer_order(route: &Route) -> Option<(RouterId, IpAddr, PeerId)> {
+/// The BGP Identifier of who brought the route into our AS, or of the peer where no reflector says who that was.
+fn originator(route: &Route) -> Option<RouterId> {
     match &route.source.kind {
-        SourceKind::Local => None,
-        SourceKind::Peer { id, router_id, address, .. } => Some((*router_id, *address, *id)),
+        SourceKind::Local | SourceKind::Aggregate => None,
+        SourceKind::Peer { router_id, .. } => Some(originator_id(route).unwrap_or(*router_id)),
+    }
+}
+
+fn originator_id(route: &Route) -> Option<RouterId> {
+    route.attributes.reflection.as_ref()?.originator_id
+}
+
+/// How many reflectors the route came by.
+fn clusters(route: &Route) -> usize {
+    route.attributes.reflection.as_ref().map_or(0, |reflection| reflection.cluster_list.len())
+}
+
+/// What tells peers apart at last; the number only makes the order total.
+fn peer_order(route: &Route) -> Option<(IpAddr, PeerId)> {
+    match &route.source.kind {
+        SourceKind::Local | SourceKind::Aggregate => None,
+        SourceKind::Peer { id, address, .. } => Some((*address, *id)),
     }
 }

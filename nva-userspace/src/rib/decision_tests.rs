@@ -1,10 +1,11 @@
 //! Every step of the decision process by itself, in both directions; circles of MED; the multipath set.
 
 use std::cmp::Ordering;
+use std::net::IpAddr;
 
 use super::decision::{Contender, DecisionConfig, Step, compare, rank};
 use super::fixtures::{LOCAL_ASN, ip, local, peer, peer_with, route, with};
-use crate::attributes::{AsPath, Origin, Segment, SegmentKind};
+use crate::attributes::{AsPath, Origin, Reflection, Segment, SegmentKind};
 use crate::net::{Asn, RouterId};
 use crate::route::{NextHop, Route};
 
@@ -24,6 +25,11 @@ fn cases() -> Vec<Case> {
     });
     let same_address = |id, router_id| peer_with(id, 65001, router_id, ip("10.0.0.9"));
     let same_id = |id, address| peer_with(id, 65001, RouterId::new(9, 9, 9, 9), ip(address));
+    let first = RouterId::new(1, 0, 0, 0);
+    let by = |originator_id, clusters: &[RouterId]| {
+        Some(Box::new(Reflection { originator_id, cluster_list: clusters.to_vec() }))
+    };
+    let inside = |id| peer_with(id, LOCAL_ASN.0, RouterId::new(9, 9, 9, 9), IpAddr::from([10, 0, 0, id]));
     vec![
         (
             "ours before any preference",
@@ -63,6 +69,18 @@ fn cases() -> Vec<Case> {
             (route(&same_address(8, RouterId::new(1, 0, 0, 0)), &[65001]), 0),
             (route(&same_address(7, RouterId::new(2, 0, 0, 0)), &[65001]), 0),
             Step::RouterId,
+        ),
+        (
+            "the originator stands for the reflector",
+            (with(route(&inside(8), &[65001]), |a| a.reflection = by(Some(first), &[])), 0),
+            (route(&inside(7), &[65001]), 0),
+            Step::RouterId,
+        ),
+        (
+            "no cluster before one",
+            (route(&inside(8), &[65001]), 0),
+            (with(route(&inside(7), &[65001]), |a| a.reflection = by(None, &[first])), 0),
+            Step::ClusterList,
         ),
         (
             "address, as a number and not as text",
@@ -203,4 +221,24 @@ fn multipath_uses_a_next_hop_once_and_orders_by_it() {
     let routes = [via(3, "10.9.0.1"), via(2, "10.9.0.2"), via(1, "10.9.0.2")];
     // The second has the best one's next hop; it must not take the place of the third.
     assert_eq!(multipath(&routes, &[0, 0, 0], config), ["peer3", "peer1"]);
+}
+
+#[test]
+fn what_is_shared_out_is_equal_through_step_c() {
+    let via = |source, path: &[u32], address| Route { next_hop: NextHop::Via(ip(address)), ..route(&source, path) };
+    let routes = [
+        via(peer(3, 65001), &[65001], "10.9.0.3"),
+        via(peer(1, LOCAL_ASN.0), &[65002], "10.9.0.2"),
+        via(peer(2, 65002), &[65002], "10.9.0.2"),
+        via(peer(4, 65004), &[65004], "10.9.0.1"),
+        via(peer(5, 65005), &[65005, 65009], "10.9.0.5"),
+        with(via(peer(6, 65001), &[65001], "10.9.0.6"), |a| a.med = Some(1)),
+    ];
+    let metrics = [0, 0, 0, 7, 0, 0];
+    let contenders: Vec<_> = routes.iter().zip(metrics).map(|(route, metric)| Contender { route, metric }).collect();
+    let ranked =
+        |diverse| rank(&contenders, &DecisionConfig { diverse, ..DecisionConfig::default() }).map(|r| r.diverse);
+    // Whoever is nearer to us or outside is as good as any to somebody else; longer paths and higher MEDs are not.
+    assert_eq!(ranked(true), Some(vec![3, 2, 0]));
+    assert_eq!(ranked(false), Some(Vec::new()));
 }

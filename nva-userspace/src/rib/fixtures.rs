@@ -37,7 +37,7 @@ pub(super) fn peer_with(id: u8, asn: u32, router_id: RouterId, address: IpAddr) 
 /// A route to 203.0.113.0/24 by way of the peer's own address, with this AS path.
 pub(super) fn route(source: &Arc<Source>, as_path: &[u32]) -> Route {
     let next_hop = match &source.kind {
-        SourceKind::Local => NextHop::Own,
+        SourceKind::Local | SourceKind::Aggregate => NextHop::Own,
         SourceKind::Peer { address, .. } => NextHop::Via(*address),
     };
     let as_path = AsPath::sequence(as_path.iter().copied().map(Asn));
@@ -60,7 +60,7 @@ pub(super) struct Metrics(pub BTreeMap<IpAddr, u32>);
 impl NextHops for Metrics {
     fn metric(&self, next_hop: NextHop) -> Option<u32> {
         match next_hop {
-            NextHop::Own => unreachable!("nobody asks how to get to oneself"),
+            NextHop::Own | NextHop::Discard(_) => unreachable!("nobody asks how to get to oneself, or nowhere"),
             NextHop::Via(address) => self.0.get(&address).copied(),
         }
     }

@@ -12,6 +12,7 @@ mod decision;
 mod decision_tests;
 #[cfg(test)]
 mod fixtures;
+mod journal;
 #[cfg(test)]
 mod model_tests;
 mod path;
@@ -19,10 +20,12 @@ mod table;
 
 pub use adj_rib_out::{AdjRibOut, Batch, Outbound};
 pub use decision::{Contender, DEFAULT_LOCAL_PREF, DecisionConfig, Step, compare};
+pub use journal::{Journal, Position};
 pub use path::{Candidate, Counts, Import, Ineligible, NextHops, Received, Rejection, RibDelta, Selected, Standing};
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::ops::{Add, Bound};
 
 use self::decision::Ranking;
 use self::path::Path;
@@ -93,9 +96,23 @@ impl Rib {
     /// Decides anew for every prefix that has an accepted route through one of these next hops: their reachability or
     /// metric changed (RFC 4271 §9.1.2.1).
     pub fn reconsider(&mut self, changed: &[IpAddr], next_hops: &dyn NextHops) -> Vec<RibDelta> {
-        let prefixes: BTreeSet<Prefix> =
-            changed.iter().flat_map(|address| self.table.prefixes_through(*address)).collect();
+        let prefixes = self.prefixes_through(changed);
         prefixes.into_iter().filter_map(|prefix| self.table.decide(prefix, &self.config, next_hops)).collect()
+    }
+
+    /// Every prefix that has an accepted route through one of these next hops.
+    pub fn prefixes_through(&self, next_hops: &[IpAddr]) -> BTreeSet<Prefix> {
+        next_hops.iter().flat_map(|address| self.table.prefixes_through(*address)).collect()
+    }
+
+    /// Decides anew for one prefix.
+    pub fn decide(&mut self, prefix: Prefix, next_hops: &dyn NextHops) -> Option<RibDelta> {
+        self.table.decide(prefix, &self.config, next_hops)
+    }
+
+    /// Decides by other rules from now on; what was decided before stays until [`Rib::decide`] is called for it.
+    pub fn set_decision(&mut self, config: DecisionConfig) {
+        self.config = config;
     }
 
     /// Asks about every next hop in use, and reconsiders those whose metric is not what it was. Costs one question for
@@ -123,6 +140,17 @@ impl Rib {
     /// The Loc-RIB of a family, in the order of prefixes.
     pub fn iter_selected(&self, family: AfiSafi) -> impl Iterator<Item = (Prefix, &Selected)> {
         self.entries(family).filter_map(|(prefix, entry)| Some((prefix, entry.selected.as_ref()?)))
+    }
+
+    /// The part of the Loc-RIB that is inside a prefix and longer, in the order of prefixes.
+    pub fn iter_selected_below(&self, prefix: Prefix) -> impl Iterator<Item = (Prefix, &Selected)> {
+        self.selected_from(Bound::Excluded(prefix)).take_while(move |(inner, _)| prefix.covers(*inner))
+    }
+
+    /// The Loc-RIB of all families from here on, in the order of prefixes.
+    pub fn selected_from(&self, from: Bound<Prefix>) -> impl Iterator<Item = (Prefix, &Selected)> {
+        let entries = self.table.entries_between((from, Bound::Unbounded));
+        entries.filter_map(|(prefix, entry)| Some((prefix, entry.selected.as_ref()?)))
     }
 
     /// How many prefixes have a selected route, over all families.
@@ -173,17 +201,39 @@ impl Rib {
 
     /// The source's Adj-RIB-In with the import results, in the order of prefixes.
     pub fn routes_of(&self, source: impl Into<Option<PeerId>>) -> impl Iterator<Item = Received<'_>> {
-        let source = source.into();
-        self.table.prefixes_of(source).filter_map(move |prefix| self.received(prefix, source))
+        self.routes_of_from(source, Bound::Unbounded)
     }
 
-    /// How many routes there are from the source.
+    /// The same from this prefix on.
+    pub fn routes_of_from(
+        &self,
+        source: impl Into<Option<PeerId>>,
+        from: Bound<Prefix>,
+    ) -> impl Iterator<Item = Received<'_>> {
+        let source = source.into();
+        let prefixes = self.table.prefixes_of_between(source, (from, Bound::Unbounded));
+        prefixes.filter_map(move |prefix| self.received(prefix, source))
+    }
+
+    /// The prefixes that the source has a route to, in order.
+    pub fn prefixes_of(&self, source: impl Into<Option<PeerId>>) -> impl Iterator<Item = Prefix> + '_ {
+        self.table.prefixes_of(source.into())
+    }
+
+    /// How many routes there are from the source, over all families.
     pub fn counts(&self, source: impl Into<Option<PeerId>>) -> Counts {
-        self.table.counts(source.into())
+        let source = source.into();
+        AfiSafi::ALL.into_iter().map(|family| self.table.counts(source, family)).fold(Counts::default(), Add::add)
+    }
+
+    /// How many routes of this family there are from the source.
+    pub fn counts_of(&self, source: impl Into<Option<PeerId>>, family: AfiSafi) -> Counts {
+        self.table.counts(source.into(), family)
     }
 
     fn entries(&self, family: AfiSafi) -> impl Iterator<Item = (Prefix, &Entry)> {
-        self.table.entries_from(Prefix::default_route(family)).take_while(move |(prefix, _)| prefix.family() == family)
+        let from = (Bound::Included(Prefix::default_route(family)), Bound::Unbounded);
+        self.table.entries_between(from).take_while(move |(prefix, _)| prefix.family() == family)
     }
 }
 

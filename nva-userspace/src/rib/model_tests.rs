@@ -66,7 +66,7 @@ fn any_route() -> impl Strategy<Value = Route> {
 fn any_update() -> impl Strategy<Value = (Route, Import)> {
     (any_route(), 0..6_u8, prop::sample::select(NEXT_HOPS.to_vec())).prop_map(|(received, kind, next_hop)| {
         let import = match kind {
-            0 => Import::Rejected(Rejection::OwnAs { asn: LOCAL_ASN }),
+            0 => Import::Rejected(Rejection::OwnAs { asn: LOCAL_ASN, times: 1, allowed: 0 }),
             1 if !received.source.is_local() => {
                 let changed = with(received.clone(), |a| a.med = None);
                 Import::Accepted(Route { next_hop: NextHop::Via(ip(next_hop)), ..changed })
@@ -94,12 +94,13 @@ fn any_op() -> impl Strategy<Value = Op> {
 }
 
 fn any_config() -> impl Strategy<Value = DecisionConfig> {
-    (0..5_usize, any::<bool>(), prop::bool::weighted(0.2), prop::bool::weighted(0.2)).prop_map(
-        |(max_paths, multipath_relax, ignore_med, always_compare_med)| DecisionConfig {
+    (0..5_usize, any::<bool>(), prop::bool::weighted(0.2), prop::bool::weighted(0.2), any::<bool>()).prop_map(
+        |(max_paths, multipath_relax, ignore_med, always_compare_med, diverse)| DecisionConfig {
             max_paths,
             multipath_relax,
             ignore_med,
             always_compare_med,
+            diverse,
         },
     )
 }
@@ -113,14 +114,14 @@ fn keep_lowest<K: Ord>(routes: &mut Vec<Route>, key: impl Fn(&Route) -> K) {
 
 fn peer_key(route: &Route) -> (std::net::Ipv4Addr, Option<IpAddr>) {
     match &route.source.kind {
-        SourceKind::Local => (std::net::Ipv4Addr::UNSPECIFIED, None),
+        SourceKind::Local | SourceKind::Aggregate => (std::net::Ipv4Addr::UNSPECIFIED, None),
         SourceKind::Peer { router_id, address, .. } => (*router_id, Some(*address)),
     }
 }
 
 fn cost(route: &Route, metrics: &Metrics) -> Option<u32> {
     match route.next_hop {
-        NextHop::Own => Some(0),
+        NextHop::Own | NextHop::Discard(_) => Some(0),
         NextHop::Via(address) => metrics.0.get(&address).copied(),
     }
 }
@@ -136,7 +137,7 @@ fn choose(mut routes: Vec<Route>, metrics: &Metrics, config: DecisionConfig) -> 
         let neighbour = |route: &Route| match (&route.source.kind, route.attributes.as_path.asns().next()) {
             (_, Some(first)) => first,
             (SourceKind::Peer { asn, .. }, None) => *asn,
-            (SourceKind::Local, None) => LOCAL_ASN,
+            (SourceKind::Local | SourceKind::Aggregate, None) => LOCAL_ASN,
         };
         let med = |route: &Route| route.attributes.med.unwrap_or(0);
         let all = routes.clone();
@@ -144,6 +145,7 @@ fn choose(mut routes: Vec<Route>, metrics: &Metrics, config: DecisionConfig) -> 
             !all.iter().any(|n| (config.always_compare_med || neighbour(m) == neighbour(n)) && med(n) < med(m))
         });
     }
+    let diverse = if config.diverse { shared_out(&routes, metrics) } else { Vec::new() };
     keep_lowest(&mut routes, |route| !route.source.is_external());
     keep_lowest(&mut routes, |route| cost(route, metrics));
     routes.sort_by_key(peer_key);
@@ -153,7 +155,17 @@ fn choose(mut routes: Vec<Route>, metrics: &Metrics, config: DecisionConfig) -> 
     routes.retain(|route| seen.insert(route.next_hop));
     routes.truncate(config.max_paths.max(1));
     routes.sort_by_key(|route| route.next_hop);
-    Some(Selected { best, multipath: routes })
+    Some(Selected { best, multipath: routes, diverse })
+}
+
+/// For each next hop the route that would be best if there were only those with this next hop.
+fn shared_out(routes: &[Route], metrics: &Metrics) -> Vec<Route> {
+    let next_hops: BTreeSet<NextHop> = routes.iter().map(|route| route.next_hop).collect();
+    let preferred = |next_hop: NextHop| {
+        let through = routes.iter().filter(|route| route.next_hop == next_hop);
+        through.min_by_key(|route| (!route.source.is_external(), cost(route, metrics), peer_key(route))).cloned()
+    };
+    next_hops.into_iter().filter_map(preferred).collect()
 }
 
 fn choose_all(held: &Held, metrics: &Metrics, config: DecisionConfig) -> BTreeMap<Prefix, Selected> {
@@ -402,7 +414,7 @@ fn a_next_hop_alone_is_a_change() {
 fn what_was_rejected_stays_and_says_why() {
     let mut rib = Rib::new(DecisionConfig::default());
     let received = route(&peer(1, 65001), &[65001, LOCAL_ASN.0]);
-    let rejected = Import::Rejected(Rejection::OwnAs { asn: LOCAL_ASN });
+    let rejected = Import::Rejected(Rejection::OwnAs { asn: LOCAL_ASN, times: 1, allowed: 0 });
     assert_eq!(rib.update(received.clone(), rejected, &Everywhere), None);
     assert_eq!(rib.counts(PeerId(1)), Counts { received: 1, accepted: 0, best: 0 });
     assert_eq!(rib.prefixes(AfiSafi::Ipv4Unicast).collect::<Vec<_>>(), [received.prefix]);

@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::ops::Add;
 use std::sync::Arc;
 
 use super::decision::Step;
-use crate::net::{Asn, Prefix};
+use crate::net::{Asn, Prefix, RouterId};
 use crate::route::{NextHop, Route, Source};
 
 /// What became of a received route on its way in.
@@ -25,6 +26,22 @@ pub enum Rejection {
     OwnAs {
         /// Our AS.
         asn: Asn,
+        /// How often.
+        times: usize,
+        /// How often it may (`allow-own-as`).
+        allowed: usize,
+    },
+    /// It has an AS_SET or AS_CONFED_SET, in AS_PATH or AS4_PATH (RFC 9774 §3).
+    AsSet,
+    /// We brought the route into our AS ourselves, and a reflector sends it back (RFC 4456 §8).
+    OwnOriginator {
+        /// Our BGP Identifier, its ORIGINATOR_ID.
+        router_id: RouterId,
+    },
+    /// It came from a customer, a client or a lateral peer although it is for customers only: a leak (RFC 9234 §5).
+    RouteLeak {
+        /// Who marked it.
+        marked_by: Asn,
     },
     /// Its next hop is one of our own addresses (RFC 4271 §6.3 a).
     OwnNextHop {
@@ -42,6 +59,17 @@ pub enum Rejection {
         /// Which statement, or that none matched: the policy's own words.
         decided_by: Arc<str>,
     },
+    /// As many routes of this family are accepted from the peer as its `import-limit` allows; the next one that goes
+    /// makes room.
+    ImportLimit {
+        /// The limit.
+        limit: usize,
+    },
+    /// It is no route: a fellow hub says by it that it tells this route server its share of the paths.
+    Presence {
+        /// The route server.
+        server: Arc<str>,
+    },
     /// A guard that is no policy said no.
     Guard {
         /// Which one, and why.
@@ -52,12 +80,24 @@ pub enum Rejection {
 impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Rejection::OwnAs { asn } => write!(f, "our own AS {asn} is in the AS path"),
+            Rejection::OwnAs { asn, allowed: 0, .. } => write!(f, "our own AS {asn} is in the AS path"),
+            Rejection::OwnAs { asn, times, allowed } => {
+                write!(f, "our own AS {asn} is {times} times in the AS path, allow-own-as is {allowed}")
+            }
+            Rejection::AsSet => f.write_str("an AS_SET or AS_CONFED_SET is in the AS path (RFC 9774, allow-as-sets)"),
+            Rejection::OwnOriginator { router_id } => write!(f, "our own router id {router_id} is its originator"),
+            Rejection::RouteLeak { marked_by } => {
+                write!(f, "route leak: AS {marked_by} marked it as only to customers (RFC 9234)")
+            }
             Rejection::OwnNextHop { address } => write!(f, "next hop {address} is an address of our own"),
             Rejection::ForeignNextHop { address } => {
                 write!(f, "next hop {address} is neither the peer nor on a subnet shared with it")
             }
             Rejection::Policy { decided_by } => write!(f, "rejected by {decided_by}"),
+            Rejection::ImportLimit { limit } => write!(f, "the peer's import-limit of {limit} prefixes is reached"),
+            Rejection::Presence { server } => {
+                write!(f, "no route, but a sign that the hub shares out paths to {server}")
+            }
             Rejection::Guard { rule } => write!(f, "rejected by guard: {rule}"),
         }
     }
@@ -83,21 +123,25 @@ impl fmt::Display for Ineligible {
 
 /// What the RIB wants to know about next hops.
 ///
-/// An answer may change only together with a call of [`super::Rib::reconsider`] or
-/// [`super::Rib::reconsider_changed`]; otherwise prefixes that share a next hop disagree about it.
+/// After an answer has changed, [`super::Rib::decide`] has to be called for every prefix with a route through the next
+/// hop, or [`super::Rib::reconsider`] or [`super::Rib::reconsider_changed`]; until then prefixes that share it may
+/// disagree about it.
 pub trait NextHops {
     /// The interior cost of the way there (RFC 4271 §9.1.2.2 e); `None` if there is none. Never asked about
-    /// [`NextHop::Own`], which costs 0.
+    /// [`NextHop::Own`] and [`NextHop::Discard`], which cost 0.
     fn metric(&self, next_hop: NextHop) -> Option<u32>;
 }
 
 /// What the decision process chose for a prefix. Equal selections agree in every route and every next hop.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Selected {
-    /// The one route that peers are told.
+    /// The one route that peers are told, but for those among whose tellers the paths are shared out.
     pub best: Route,
     /// The routes to forward by, the best among them: ordered by next hop, no next hop twice.
     pub multipath: Vec<Route>,
+    /// What routers that share out the paths to a prefix can choose from: the best and all that are as good through step
+    /// c, ordered by next hop, no next hop twice. Empty unless [`super::DecisionConfig::diverse`] asks for it.
+    pub diverse: Vec<Route>,
 }
 
 /// A change of the Loc-RIB; `old` and `new` always differ.
@@ -176,6 +220,18 @@ pub struct Counts {
     pub best: usize,
 }
 
+impl Add for Counts {
+    type Output = Counts;
+
+    fn add(self, other: Counts) -> Counts {
+        Counts {
+            received: self.received + other.received,
+            accepted: self.accepted + other.accepted,
+            best: self.best + other.best,
+        }
+    }
+}
+
 /// A route in the Adj-RIB-In beside its import result.
 #[derive(Debug)]
 pub(super) struct Path {
@@ -219,14 +275,15 @@ impl Path {
     pub fn next_hop(&self) -> Option<IpAddr> {
         match self.import() {
             Ok(Route { next_hop: NextHop::Via(address), .. }) => Some(*address),
-            Ok(Route { next_hop: NextHop::Own, .. }) | Err(_) => None,
+            Ok(Route { next_hop: NextHop::Own | NextHop::Discard(_), .. }) | Err(_) => None,
         }
     }
 
     /// Looks the next hop up again.
     pub fn resolve(&mut self, next_hops: &dyn NextHops) {
         self.metric = match self.import().map(|route| route.next_hop) {
-            Ok(NextHop::Own) => Some(0),
+            // Nothing has to lead to where nothing goes.
+            Ok(NextHop::Own | NextHop::Discard(_)) => Some(0),
             Ok(via @ NextHop::Via(_)) => next_hops.metric(via),
             Err(_) => None,
         };

@@ -7,14 +7,18 @@ use std::collections::btree_map::Entry as Slot;
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use std::net::IpAddr;
+use std::ops::Bound;
 
 use super::decision::{self, Contender, DecisionConfig};
 use super::path::{Counts, NextHops, Path, RibDelta, Selected};
-use crate::net::Prefix;
+use crate::net::{AfiSafi, Prefix};
 use crate::route::{PeerId, Route};
 
 /// Who routes come from; `None` is this router itself.
 pub(super) type SourceKey = Option<PeerId>;
+
+/// A part of a table.
+pub(super) type Range = (Bound<Prefix>, Bound<Prefix>);
 
 /// The paths to one prefix.
 #[derive(Debug, Default)]
@@ -38,8 +42,14 @@ pub(super) struct Table {
 #[derive(Debug, Default)]
 struct SourceIndex {
     prefixes: BTreeSet<Prefix>,
-    accepted: usize,
-    best: usize,
+    /// By family, so that limits can be held against them.
+    counts: BTreeMap<AfiSafi, Counts>,
+}
+
+impl SourceIndex {
+    fn counts_of(&mut self, prefix: Prefix) -> &mut Counts {
+        self.counts.entry(prefix.family()).or_default()
+    }
 }
 
 impl Table {
@@ -61,8 +71,10 @@ impl Table {
             self.forget(prefix, source, &replaced);
         }
         let index = self.by_source.entry(source).or_default();
-        index.prefixes.insert(prefix);
-        index.accepted += usize::from(accepted);
+        let new = index.prefixes.insert(prefix);
+        let counts = index.counts_of(prefix);
+        counts.received += usize::from(new);
+        counts.accepted += usize::from(accepted);
         if let Some(address) = next_hop {
             self.by_next_hop.entry(address).or_default().insert(prefix);
         }
@@ -76,6 +88,7 @@ impl Table {
         self.forget(prefix, source, &removed);
         if let Some(index) = self.by_source.get_mut(&source) {
             index.prefixes.remove(&prefix);
+            index.counts_of(prefix).received -= 1;
         }
         self.forget_source_without_routes(source);
         true
@@ -110,14 +123,19 @@ impl Table {
         entry.position(source).ok().and_then(|index| entry.paths.get(index))
     }
 
-    /// All entries from this prefix on, in the order of prefixes.
-    pub fn entries_from(&self, prefix: Prefix) -> impl Iterator<Item = (Prefix, &Entry)> {
-        self.entries.range(prefix..).map(|(prefix, entry)| (*prefix, entry))
+    /// All entries in this range, in the order of prefixes.
+    pub fn entries_between(&self, range: Range) -> impl Iterator<Item = (Prefix, &Entry)> {
+        self.entries.range(range).map(|(prefix, entry)| (*prefix, entry))
     }
 
     /// The prefixes that the source has a path to.
     pub fn prefixes_of(&self, source: SourceKey) -> impl Iterator<Item = Prefix> + '_ {
-        self.by_source.get(&source).into_iter().flat_map(|index| index.prefixes.iter().copied())
+        self.prefixes_of_between(source, (Bound::Unbounded, Bound::Unbounded))
+    }
+
+    /// Those of them in this range.
+    pub fn prefixes_of_between(&self, source: SourceKey, range: Range) -> impl Iterator<Item = Prefix> + '_ {
+        self.by_source.get(&source).into_iter().flat_map(move |index| index.prefixes.range(range).copied())
     }
 
     /// The prefixes that have an accepted path through the address.
@@ -133,12 +151,8 @@ impl Table {
         })
     }
 
-    pub fn counts(&self, source: SourceKey) -> Counts {
-        self.by_source.get(&source).map_or_else(Counts::default, |index| Counts {
-            received: index.prefixes.len(),
-            accepted: index.accepted,
-            best: index.best,
-        })
+    pub fn counts(&self, source: SourceKey, family: AfiSafi) -> Counts {
+        self.by_source.get(&source).and_then(|index| index.counts.get(&family)).copied().unwrap_or_default()
     }
 
     /// How many prefixes have a selected route.
@@ -149,7 +163,7 @@ impl Table {
     /// Undoes what a path that has just left its entry added to the indices, except for its prefix in its source's.
     fn forget(&mut self, prefix: Prefix, source: SourceKey, path: &Path) {
         if let Some(index) = self.by_source.get_mut(&source) {
-            index.accepted -= usize::from(path.import().is_ok());
+            index.counts_of(prefix).accepted -= usize::from(path.import().is_ok());
         }
         let Some(address) = path.next_hop() else { return };
         let others = self.entry(prefix).into_iter().flat_map(|entry| &entry.paths);
@@ -169,13 +183,13 @@ impl Table {
             self.selected -= 1;
             let source = old.best.source.peer();
             if let Some(index) = self.by_source.get_mut(&source) {
-                index.best -= 1;
+                index.counts_of(old.best.prefix).best -= 1;
             }
             self.forget_source_without_routes(source);
         }
         if let Some(new) = new {
             self.selected += 1;
-            self.by_source.entry(new.best.source.peer()).or_default().best += 1;
+            self.by_source.entry(new.best.source.peer()).or_default().counts_of(new.best.prefix).best += 1;
         }
     }
 
@@ -183,7 +197,7 @@ impl Table {
     fn forget_source_without_routes(&mut self, source: SourceKey) {
         if let Slot::Occupied(index) = self.by_source.entry(source)
             && index.get().prefixes.is_empty()
-            && index.get().best == 0
+            && index.get().counts.values().all(|counts| counts.best == 0)
         {
             index.remove();
         }
@@ -207,7 +221,11 @@ impl Entry {
         let (_, contenders) = self.contenders();
         let ranking = decision::rank(&contenders, config)?;
         let route = |index: usize| Route::clone(contenders[index].route);
-        Some(Selected { best: route(ranking.best), multipath: ranking.multipath.into_iter().map(route).collect() })
+        Some(Selected {
+            best: route(ranking.best),
+            multipath: ranking.multipath.into_iter().map(route).collect(),
+            diverse: ranking.diverse.into_iter().map(route).collect(),
+        })
     }
 
     /// Where the source's path is, or where it would have to go.

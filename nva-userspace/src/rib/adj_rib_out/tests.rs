@@ -27,7 +27,7 @@ fn apply(batch: Batch, received: &mut Received) {
             let route = Outbound { attributes, next_hop };
             received.extend(prefixes.into_iter().map(|prefix| (prefix, route.clone())));
         }
-        Batch::EndOfRib(_) => {}
+        Batch::EndOfRib(_) | Batch::BeginOfRefresh(_) | Batch::EndOfRefresh(_) => {}
     }
 }
 
@@ -73,9 +73,35 @@ fn an_empty_table_ends_at_once() {
     let mut out = AdjRibOut::new(AfiSafi::Ipv6Unicast);
     assert!(out.has_pending());
     assert_eq!(drain(&mut out), [Batch::EndOfRib(AfiSafi::Ipv6Unicast)]);
-    out.resend_all();
+    out.resend_all(false);
     assert!(!out.has_pending());
     assert_eq!(out.poll_update(), None);
+}
+
+#[test]
+fn a_marked_refresh_waits_for_the_end_of_the_first_dump() {
+    let family = AfiSafi::Ipv4Unicast;
+    let (end_of_rib, begin, end) =
+        (Batch::EndOfRib(family), Batch::BeginOfRefresh(family), Batch::EndOfRefresh(family));
+    let mut out = AdjRibOut::new(family);
+    let route = outbound(1, 1);
+    out.set(prefix(1), Some(route.clone()));
+    out.resend_all(true);
+    let expected = [announce(&route, &[1]), end_of_rib.clone(), begin.clone(), announce(&route, &[1]), end.clone()];
+    assert_eq!(drain(&mut out), expected);
+    // Asked for once more in between: it begins anew, and ends once.
+    out.resend_all(true);
+    assert_eq!(out.poll_update(), Some(begin.clone()));
+    out.resend_all(true);
+    assert_eq!(drain(&mut out), [begin.clone(), announce(&route, &[1]), end.clone()]);
+    out.set(prefix(1), None);
+    out.resend_all(true);
+    assert_eq!(drain(&mut out), [Batch::Withdraw(vec![prefix(1)]), begin.clone(), end.clone()]);
+    out.resend_all(true);
+    assert_eq!(drain(&mut out), [begin, end], "nothing is there to be told, and that is worth saying");
+    out.resend_all(true);
+    out.resend_all(false);
+    assert_eq!(drain(&mut out), []);
 }
 
 #[test]
@@ -119,17 +145,17 @@ fn batches_have_a_bound() {
             .iter()
             .map(|batch| match batch {
                 Batch::Withdraw(prefixes) | Batch::Announce { prefixes, .. } => prefixes.len(),
-                Batch::EndOfRib(_) => 0,
+                Batch::EndOfRib(_) | Batch::BeginOfRefresh(_) | Batch::EndOfRefresh(_) => 0,
             })
             .collect()
     };
-    assert_eq!(sizes(drain(&mut out)), [1000, 1000, 1, 0]);
-    out.resend_all();
-    assert_eq!(sizes(drain(&mut out)), [1000, 1000, 1]);
+    assert_eq!(sizes(drain(&mut out)), [AdjRibOut::BATCH, AdjRibOut::BATCH, 1, 0]);
+    out.resend_all(false);
+    assert_eq!(sizes(drain(&mut out)), [AdjRibOut::BATCH, AdjRibOut::BATCH, 1]);
     for number in 0..count {
         out.set(prefix(number), None);
     }
-    assert_eq!(sizes(drain(&mut out)), [1000, 1000, 1]);
+    assert_eq!(sizes(drain(&mut out)), [AdjRibOut::BATCH, AdjRibOut::BATCH, 1]);
     assert!(out.is_empty());
 }
 
@@ -137,7 +163,7 @@ fn batches_have_a_bound() {
 fn telling_again_takes_little_memory_and_lets_changes_through() {
     let count = 2 * AdjRibOut::REPEAT_WINDOW as u32;
     let mut out = told((0..count).map(|number| (number, outbound(number % 2, 1))));
-    out.resend_all();
+    out.resend_all(false);
     let mut received = Received::new();
     apply(out.poll_update().expect("something to repeat"), &mut received);
     assert!(out.repeating.len() <= AdjRibOut::REPEAT_WINDOW / AdjRibOut::BATCH + 2);
@@ -156,7 +182,7 @@ enum Op {
     Set(u32, Option<Outbound>),
     Poll(usize),
     Drain,
-    ResendAll,
+    ResendAll { marked: bool },
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -165,7 +191,7 @@ fn op() -> impl Strategy<Value = Op> {
         12 => (0..12_u32, prop::option::weighted(0.7, route)).prop_map(|(number, route)| Op::Set(number, route)),
         3 => (1..4_usize).prop_map(Op::Poll),
         1 => Just(Op::Drain),
-        1 => Just(Op::ResendAll),
+        1 => any::<bool>().prop_map(|marked| Op::ResendAll { marked }),
     ]
 }
 
@@ -177,6 +203,16 @@ struct Trial {
     refreshed: Received,
     repeated: bool,
     end_of_rib: usize,
+    /// Which mark of a refresh comes next.
+    marks: Option<Marks>,
+    /// What the peer had when the refresh began and was not told since: it goes at the refresh's end.
+    unconfirmed: Received,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Marks {
+    BeginDue,
+    EndDue,
 }
 
 impl Trial {
@@ -201,6 +237,20 @@ impl Trial {
                 prop_assert_eq!(&self.received, &self.desired, "the end came early");
                 self.end_of_rib += 1;
             }
+            Batch::BeginOfRefresh(_) => {
+                prop_assert_eq!(self.marks.replace(Marks::EndDue), Some(Marks::BeginDue));
+                prop_assert_eq!(self.end_of_rib, 1, "RFC 7313 §4: not before End-of-RIB");
+                self.unconfirmed = self.received.clone();
+            }
+            Batch::EndOfRefresh(_) => {
+                prop_assert_eq!(self.marks.take(), Some(Marks::EndDue));
+                let wrong: Vec<_> =
+                    self.unconfirmed.keys().filter(|prefix| self.received.contains_key(prefix)).collect();
+                prop_assert!(wrong.is_empty(), "the peer would drop {wrong:?}");
+            }
+        }
+        if let Batch::Announce { prefixes, .. } | Batch::Withdraw(prefixes) = &batch {
+            prefixes.iter().for_each(|prefix| drop(self.unconfirmed.remove(prefix)));
         }
         apply(batch.clone(), &mut self.received);
         apply(batch, &mut self.refreshed);
@@ -213,6 +263,7 @@ impl Trial {
         prop_assert_eq!(&self.received, &self.desired);
         prop_assert_eq!(&self.refreshed, &self.desired, "the refresh left something out");
         prop_assert_eq!(self.end_of_rib, 1);
+        prop_assert_eq!(self.marks, None, "a refresh that does not end");
         prop_assert!(self.out.announcements.groups.is_empty() && self.out.announcements.numbers.is_empty());
         self.repeated = false;
         Ok(())
@@ -229,6 +280,8 @@ proptest! {
             refreshed: Received::new(),
             repeated: false,
             end_of_rib: 0,
+            marks: None,
+            unconfirmed: Received::new(),
         };
         for op in ops {
             match op {
@@ -245,10 +298,11 @@ proptest! {
                     }
                 }
                 Op::Drain => trial.drain()?,
-                Op::ResendAll => {
-                    trial.out.resend_all();
+                Op::ResendAll { marked } => {
+                    trial.out.resend_all(marked);
                     trial.refreshed.clear();
                     trial.repeated = true;
+                    trial.marks = marked.then_some(Marks::BeginDue);
                 }
             }
         }
