@@ -1,16 +1,15 @@
 //! The state of one prefix.
 
-use super::Withheld;
+use super::{Wanted, Withheld};
 use crate::host::Hop;
 use crate::net::Prefix;
-use crate::route::NextHop;
 
 /// One prefix, wanted or installed or both.
 #[derive(Debug)]
 pub(super) struct Entry {
-    /// The Loc-RIB's next hops; `None` when BGP has no route, or never had one in this life.
-    pub(super) wanted: Option<Vec<NextHop>>,
-    /// What those come to.
+    /// What the Loc-RIB wants; `None` when BGP has no route, or never had one in this life.
+    pub(super) wanted: Option<Wanted>,
+    /// What that comes to. Here and below, no hops are a route that drops packets.
     pub(super) resolved: Option<Result<Vec<Hop>, Withheld>>,
     /// Our route in the kernel, as far as we know.
     pub(super) installed: Option<Vec<Hop>>,
@@ -80,9 +79,9 @@ pub struct Failure {
 pub struct FibEntry<'a> {
     /// The prefix.
     pub prefix: Prefix,
-    /// The Loc-RIB's next hops, sorted; `None` if BGP has no route (a pin, or a route on its way out).
-    pub next_hops: Option<&'a [NextHop]>,
-    /// What the kernel should hold.
+    /// What the Loc-RIB wants; `None` if BGP has no route (a pin, or a route on its way out).
+    pub wanted: Option<&'a Wanted>,
+    /// What the kernel should hold: no hops are a route that drops packets.
     pub desired: Option<&'a [Hop]>,
     /// What the kernel does hold, as far as we know.
     pub installed: Option<&'a [Hop]>,

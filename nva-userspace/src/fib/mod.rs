@@ -17,8 +17,11 @@ pub use entry::{Failure, FibEntry};
 pub use resolve::Withheld;
 pub use table::Fib;
 
+use std::collections::BTreeSet;
+
 use crate::host::{Hop, HostRoute, PROTOCOL_BGP, RouteKind, TABLE_MAIN};
 use crate::net::Prefix;
+use crate::route::NextHop;
 
 /// By what our routes are told from everybody else's. All three together mark a route as ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,8 +42,17 @@ impl FibConfig {
 
     /// Whether a route in the kernel is one that we installed.
     pub fn is_ours(&self, route: &HostRoute) -> bool {
-        (route.table, route.metric, route.protocol) == (self.table, self.metric, self.protocol)
-            && route.kind == RouteKind::Unicast
+        let like_ours = match route.kind {
+            RouteKind::Unicast => !route.hops.is_empty(),
+            RouteKind::Blackhole => route.hops.is_empty(),
+            RouteKind::Local
+            | RouteKind::Broadcast
+            | RouteKind::Multicast
+            | RouteKind::Unreachable
+            | RouteKind::Prohibit
+            | RouteKind::Other => false,
+        };
+        (route.table, route.metric, route.protocol) == (self.table, self.metric, self.protocol) && like_ours
     }
 }
 
@@ -61,8 +73,41 @@ pub struct FibRoute {
     pub metric: u32,
     /// `RTPROT_*`.
     pub protocol: u8,
-    /// The ways out: sorted, distinct, at least one.
+    /// The ways out, sorted and distinct; none if packets are dropped, as in [`HostRoute`].
     pub hops: Vec<Hop>,
+}
+
+impl FibRoute {
+    /// What the kernel does by it: there is no forwarding without a way out.
+    pub fn kind(&self) -> RouteKind {
+        if self.hops.is_empty() { RouteKind::Blackhole } else { RouteKind::Unicast }
+    }
+}
+
+/// What the Loc-RIB wants done with packets for a prefix.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// They are forwarded through these: sorted and distinct.
+    Through(Vec<NextHop>),
+    /// They are dropped: by a route with the community BLACKHOLE (RFC 7999), or by an aggregate, below which nothing is
+    /// known (RFC 4271 §9.1.4).
+    Discard,
+}
+
+impl Wanted {
+    /// Forwarding through these, in any order.
+    pub fn through(next_hops: impl IntoIterator<Item = NextHop>) -> Wanted {
+        let distinct: BTreeSet<NextHop> = next_hops.into_iter().collect();
+        Wanted::Through(distinct.into_iter().collect())
+    }
+
+    /// The next hops; none if packets are dropped.
+    pub fn next_hops(&self) -> &[NextHop] {
+        match self {
+            Wanted::Through(next_hops) => next_hops,
+            Wanted::Discard => &[],
+        }
+    }
 }
 
 /// One thing to do to the kernel's table.

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use thiserror::Error;
 
+use super::Wanted;
 use crate::host::{Hop, HostState, PROTOCOL_BGP, RouteKind, TABLE_MAIN};
 use crate::net::Prefix;
 use crate::route::NextHop;
@@ -31,17 +32,21 @@ pub(super) fn resolve(next_hop: IpAddr, host: &HostState) -> Result<Vec<Hop>, Wi
     Ok(way.hops.into_iter().map(|hop| Hop { gateway: hop.gateway.or(Some(next_hop)), ..hop }).collect())
 }
 
-/// The ways out for a prefix, given how each of its next hops resolved. Next hops that do not resolve are left out as
-/// long as one does.
+/// The ways out for a prefix, given how each of its next hops resolved; none if it is to drop packets. Next hops that do
+/// not resolve are left out as long as one does.
 pub(super) fn combine<'a>(
     prefix: Prefix,
-    next_hops: &[NextHop],
+    wanted: &Wanted,
     ways: impl Fn(IpAddr) -> Option<&'a Result<Vec<Hop>, Withheld>>,
     host: &HostState,
 ) -> Result<Vec<Hop>, Withheld> {
     if is_connected(prefix, host) {
         return Err(Withheld::Connected);
     }
+    let next_hops = match wanted {
+        Wanted::Through(next_hops) => next_hops,
+        Wanted::Discard => return Ok(Vec::new()),
+    };
     let mut hops = Vec::new();
     let mut refusal = None;
     for next_hop in next_hops {
@@ -52,6 +57,8 @@ pub(super) fn combine<'a>(
                 Some(Err(reason)) => refusal = refusal.or(Some(reason.clone())),
                 None => refusal = refusal.or(Some(Withheld::Unreachable(*address))),
             },
+            // Beside routes that lead somewhere, one that drops packets has no share of them.
+            NextHop::Discard(address) => refusal = refusal.or(Some(Withheld::Unreachable(*address))),
         }
     }
     if hops.is_empty() { Err(refusal.unwrap_or(Withheld::OwnNextHop)) } else { Ok(normalised(hops)) }

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::entry::Entry;
 use super::pin::{Pin, span};
 use super::resolve::{combine, resolve};
-use super::{Failure, FibConfig, FibEntry, FibOp, FibRoute, Withheld};
+use super::{Failure, FibConfig, FibEntry, FibOp, FibRoute, Wanted, Withheld};
 use crate::host::{Hop, HostDelta, HostState};
 use crate::net::Prefix;
 use crate::route::NextHop;
@@ -56,21 +56,19 @@ impl Fib {
         &self.config
     }
 
-    /// The Loc-RIB selected a route with these next hops for the prefix, or (`None`) has no route any more.
-    pub fn want(&mut self, prefix: Prefix, next_hops: Option<&[NextHop]>, host: &HostState) {
-        let wanted = next_hops.map(|next_hops| BTreeSet::from_iter(next_hops.iter().copied()));
-        let wanted: Option<Vec<NextHop>> = wanted.map(|distinct| distinct.into_iter().collect());
+    /// The Loc-RIB wants this for the prefix from now on, or (`None`) has no route any more.
+    pub fn want(&mut self, prefix: Prefix, wanted: Option<Wanted>, host: &HostState) {
         if wanted.is_none() && !self.entries.contains_key(&prefix) {
             return;
         }
-        for address in addresses(wanted.as_deref()) {
+        for address in addresses(wanted.as_ref()) {
             let track = || Tracked { ways: resolve(address, host), users: BTreeSet::new() };
             self.next_hops.entry(address).or_insert_with(track).users.insert(prefix);
         }
         let entry = self.entries.entry(prefix).or_default();
         entry.adopted = false;
         let old = std::mem::replace(&mut entry.wanted, wanted);
-        for address in addresses(old.as_deref()) {
+        for address in addresses(old.as_ref()) {
             self.forget_user(address, prefix);
         }
         self.refresh(prefix, host);
@@ -210,7 +208,7 @@ impl Fib {
     fn view<'a>(&'a self, prefix: Prefix, entry: &'a Entry) -> FibEntry<'a> {
         FibEntry {
             prefix,
-            next_hops: entry.wanted.as_deref(),
+            wanted: entry.wanted.as_ref(),
             desired: self.desired(prefix),
             installed: entry.installed.as_deref(),
             pinned: self.pinned(prefix).is_some(),
@@ -267,7 +265,7 @@ impl Fib {
     fn refresh(&mut self, prefix: Prefix, host: &HostState) {
         let Some(entry) = self.entries.get(&prefix) else { return };
         let ways = |address| self.next_hops.get(&address).map(|tracked| &tracked.ways);
-        let resolved = entry.wanted.as_ref().map(|next_hops| combine(prefix, next_hops, ways, host));
+        let resolved = entry.wanted.as_ref().map(|wanted| combine(prefix, wanted, ways, host));
         if let Some(entry) = self.entries.get_mut(&prefix) {
             entry.resolved = resolved;
         }
@@ -322,7 +320,7 @@ impl Fib {
     }
 
     fn forget_user(&mut self, next_hop: IpAddr, prefix: Prefix) {
-        let used = |entry: &Entry| addresses(entry.wanted.as_deref()).any(|address| address == next_hop);
+        let used = |entry: &Entry| addresses(entry.wanted.as_ref()).any(|address| address == next_hop);
         if self.entries.get(&prefix).is_some_and(used) {
             return;
         }
@@ -334,9 +332,9 @@ impl Fib {
     }
 }
 
-fn addresses(next_hops: Option<&[NextHop]>) -> impl Iterator<Item = IpAddr> {
-    next_hops.unwrap_or_default().iter().filter_map(|next_hop| match next_hop {
-        NextHop::Own => None,
+fn addresses(wanted: Option<&Wanted>) -> impl Iterator<Item = IpAddr> {
+    wanted.map(Wanted::next_hops).unwrap_or_default().iter().filter_map(|next_hop| match next_hop {
+        NextHop::Own | NextHop::Discard(_) => None,
         NextHop::Via(address) => Some(*address),
     })
 }

@@ -35,8 +35,10 @@ fn foreign(net: &str, protocol: u8, hops: &[Hop]) -> HostRoute {
     HostRoute { table: TABLE_MAIN, prefix, metric: 0, protocol, kind: RouteKind::Unicast, hops: hops.to_vec() }
 }
 
+/// A route of ours; one that drops packets, if it has no hops.
 fn ours(net: &str, hops: &[Hop]) -> HostRoute {
-    HostRoute { metric: FibConfig::METRIC, ..foreign(net, PROTOCOL_BGP, hops) }
+    let kind = if hops.is_empty() { RouteKind::Blackhole } else { RouteKind::Unicast };
+    HostRoute { metric: FibConfig::METRIC, kind, ..foreign(net, PROTOCOL_BGP, hops) }
 }
 
 /// A kernel that does what it is told, and the daemon's view of it.
@@ -73,8 +75,12 @@ impl Bench {
     }
 
     fn want(&mut self, net: &str, next_hops: &[&str]) {
-        let next_hops: Vec<NextHop> = next_hops.iter().map(|text| NextHop::Via(ip(text))).collect();
-        self.fib.want(prefix(net), Some(&next_hops), &self.host);
+        let wanted = Wanted::through(next_hops.iter().map(|text| NextHop::Via(ip(text))));
+        self.fib.want(prefix(net), Some(wanted), &self.host);
+    }
+
+    fn discard(&mut self, net: &str) {
+        self.fib.want(prefix(net), Some(Wanted::Discard), &self.host);
     }
 
     fn unwant(&mut self, net: &str) {
@@ -98,7 +104,7 @@ impl Bench {
             prefix: route.prefix,
             metric: route.metric,
             protocol: route.protocol,
-            kind: RouteKind::Unicast,
+            kind: route.kind(),
             hops: route.hops.clone(),
         };
         let held = self.held(route.prefix);
@@ -156,9 +162,41 @@ fn next_hops_resolve_on_the_link_or_through_a_gateway() {
 }
 
 #[test]
+fn a_prefix_is_dropped_and_forwarded_again() {
+    let mut bench = Bench::new();
+    let victim = "100.0.0.1/32";
+    bench.want(victim, &["10.0.1.100"]);
+    bench.run();
+    bench.discard(victim);
+    assert_eq!(bench.run(), ["replace 100.0.0.1/32"]);
+    assert_eq!(bench.held(prefix(victim)), Some(Vec::new()));
+    assert_eq!(bench.host.best_route(prefix(victim)).map(|route| route.kind), Some(RouteKind::Blackhole));
+    // Somebody puts a route of his own in its place.
+    bench.tell(HostEvent::RouteSet(ours(victim, &[via("10.0.1.1", 1)])));
+    assert_eq!(bench.run(), ["replace 100.0.0.1/32"]);
+    bench.want(victim, &["10.0.1.100"]);
+    assert_eq!(bench.run(), ["replace 100.0.0.1/32"]);
+    assert_eq!(bench.held(prefix(victim)), Some(vec![via("10.0.1.100", 1)]));
+    bench.discard(victim);
+    bench.unwant(victim);
+    assert_eq!(bench.run(), ["withdraw 100.0.0.1/32"]);
+    bench.discard("10.0.2.0/24");
+    assert_eq!(bench.run(), Vec::<String>::new());
+    assert_eq!(bench.withheld("10.0.2.0/24"), Some(Withheld::Connected), "not even to drop it");
+}
+
+#[test]
+fn a_peer_in_a_prefix_that_is_dropped_is_pinned() {
+    let mut bench = Bench::new();
+    bench.fib.pin(ip("10.0.1.100"), &bench.host);
+    bench.discard("10.0.1.96/28");
+    assert_eq!(bench.run(), ["install 10.0.1.100/32", "install 10.0.1.96/28"]);
+}
+
+#[test]
 fn what_must_not_be_installed_is_withheld_with_a_reason() {
     let mut bench = Bench::new();
-    bench.fib.want(prefix("100.0.0.9/32"), Some(&[NextHop::Own]), &bench.host);
+    bench.fib.want(prefix("100.0.0.9/32"), Some(Wanted::through([NextHop::Own])), &bench.host);
     bench.want("100.0.0.1/32", &["10.0.1.9"]);
     bench.want("100.0.0.2/32", &["2001:db8::1"]);
     bench.want("10.0.2.0/24", &["10.0.1.100"]);
@@ -398,6 +436,7 @@ fn a_route_that_is_gone_is_installed_and_not_replaced() {
 #[derive(Clone, Debug)]
 enum Step {
     Want(u8, Vec<u8>),
+    Discard(u8),
     Unwant(u8),
     Link(u32, bool),
     Way(u8, Option<u32>),
@@ -418,6 +457,7 @@ const WAYS: [&str; 3] = ["0.0.0.0/0", "172.16.0.0/16", "192.0.2.0/28"];
 fn any_step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => (0..7u8, prop::collection::vec(0..6u8, 1..3)).prop_map(|(net, next_hops)| Step::Want(net, next_hops)),
+        2 => (0..7u8).prop_map(Step::Discard),
         2 => (0..7u8).prop_map(Step::Unwant),
         1 => (1..3u32, any::<bool>()).prop_map(|(link, up)| Step::Link(link, up)),
         2 => (0..3u8, proptest::option::of(1..3u32)).prop_map(|(way, link)| Step::Way(way, link)),
@@ -436,6 +476,7 @@ impl Bench {
                 let next_hops: Vec<&str> = next_hops.iter().map(|at| NEXT_HOPS[usize::from(*at)]).collect();
                 self.want(NETS[usize::from(net)], &next_hops);
             }
+            Step::Discard(net) => self.discard(NETS[usize::from(net)]),
             Step::Unwant(net) => self.unwant(NETS[usize::from(net)]),
             Step::Link(index, up) => self.tell(HostEvent::LinkSet(link(index, up))),
             Step::Way(way, over) => {
@@ -475,7 +516,8 @@ impl Bench {
         }
     }
 
-    /// What the kernel should hold of ours, worked out from nothing by another and slower way than `Fib`'s.
+    /// What the kernel should hold of ours, worked out from nothing by another and slower way than `Fib`'s. What is wanted
+    /// through nothing is to be dropped.
     fn should_hold(&self, wanted: &BTreeMap<Prefix, Vec<IpAddr>>, pins: &[IpAddr]) -> BTreeMap<Prefix, Vec<Hop>> {
         let mut want = BTreeMap::new();
         for (prefix, next_hops) in wanted {
@@ -486,7 +528,7 @@ impl Bench {
             }
             hops.sort();
             hops.dedup();
-            if !hops.is_empty() {
+            if !hops.is_empty() || next_hops.is_empty() {
                 want.insert(*prefix, hops);
             }
         }
@@ -519,6 +561,7 @@ proptest! {
                     let next_hops = next_hops.iter().map(|at| ip(NEXT_HOPS[usize::from(*at)])).collect();
                     wanted.insert(prefix(NETS[usize::from(*net)]), next_hops);
                 }
+                Step::Discard(net) => { wanted.insert(prefix(NETS[usize::from(*net)]), Vec::new()); }
                 Step::Unwant(net) => { wanted.remove(&prefix(NETS[usize::from(*net)])); }
                 Step::Pin(peer) => pins.push(ip(PEERS[usize::from(*peer)])),
                 Step::Unpin(peer) => pins.retain(|pinned| *pinned != ip(PEERS[usize::from(*peer)])),
@@ -541,8 +584,11 @@ proptest! {
         let mut second = Bench { host: HostState::default(), fib: Fib::new(FibConfig::default()) };
         second.tell(HostEvent::Resync(Box::new(snapshot)));
         for (net, next_hops) in &wanted {
-            let next_hops: Vec<NextHop> = next_hops.iter().copied().map(NextHop::Via).collect();
-            second.fib.want(*net, Some(&next_hops), &second.host);
+            let wanted = match next_hops.as_slice() {
+                [] => Wanted::Discard,
+                some => Wanted::through(some.iter().copied().map(NextHop::Via)),
+            };
+            second.fib.want(*net, Some(wanted), &second.host);
         }
         for peer in &pins {
             second.fib.pin(*peer, &second.host);

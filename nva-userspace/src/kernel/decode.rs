@@ -14,9 +14,17 @@ use netlink_packet_route::route::{
 };
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 
-use super::socket::Raw;
+use super::socket::{Raw, messages};
 use crate::host::{Address, Hop, HostEvent, HostRoute, Link, Neighbour, RouteKind};
 use crate::net::Prefix;
+
+/// What a datagram from the kernel says about the host, message by message.
+///
+/// # Errors
+/// For each message that cannot be understood; those behind it can be.
+pub fn events(datagram: &[u8]) -> impl Iterator<Item = Result<HostEvent, DecodeError>> {
+    messages(datagram).filter_map(|raw| event(&raw).transpose())
+}
 
 /// What a message says; `None` for what does not concern us.
 pub(super) fn event(raw: &Raw<'_>) -> Result<Option<HostEvent>, DecodeError> {

@@ -3,22 +3,25 @@
 use std::fmt::Display;
 use std::net::IpAddr;
 
-use netlink_packet_route::route::{RouteNextHop, RouteProtocol, RouteScope};
+use netlink_packet_route::route::{RouteNextHop, RouteProtocol, RouteScope, RouteType};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use rtnetlink::{RouteMessageBuilder, RouteNextHopBuilder};
 
 use crate::fib::FibRoute;
-use crate::host::Hop;
+use crate::host::{Hop, RouteKind};
 
 /// There are no such routes; what is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Impossible(pub(super) String);
 
-/// A route with its hops, to be installed. Fails if the kernel has no such routes: IPv6 through an IPv4 gateway.
+/// A route with its hops, or one that drops packets, to be installed. Fails if the kernel has no such routes: IPv6 through an IPv4 gateway.
 ///
 /// A gateway goes with the `onlink` flag: it came out of a route that the kernel uses, which may have had the flag
 /// itself (Azure's and other clouds' routers outside of any subnet), and the kernel need not look for it once more.
 pub(super) fn new_route(route: &FibRoute) -> Result<RouteNetlinkMessage, Impossible> {
+    if route.kind() == RouteKind::Blackhole {
+        return Ok(RouteNetlinkMessage::NewRoute(marks(route)?.kind(RouteType::BlackHole).build()));
+    }
     let on_link = route.hops.iter().all(|hop| hop.gateway.is_none());
     let mut message = marks(route)?.scope(if on_link { RouteScope::Link } else { RouteScope::Universe });
     if let [only] = route.hops.as_slice() {
@@ -34,9 +37,9 @@ pub(super) fn new_route(route: &FibRoute) -> Result<RouteNetlinkMessage, Impossi
     Ok(RouteNetlinkMessage::NewRoute(message.build()))
 }
 
-/// A route to be removed, whatever its hops are now: what tells it from others' routes, and nothing more.
+/// A route to be removed, whatever its hops or its kind are now: what tells it from others' routes, and nothing more.
 pub(super) fn delete_route(route: &FibRoute) -> Result<RouteNetlinkMessage, Impossible> {
-    let message = marks(route)?.scope(RouteScope::NoWhere); // Any scope.
+    let message = marks(route)?.scope(RouteScope::NoWhere).kind(RouteType::Unspec); // Any scope and any kind.
     Ok(RouteNetlinkMessage::DelRoute(message.build()))
 }
 
@@ -76,7 +79,7 @@ mod tests {
     use super::super::decode;
     use super::super::socket::Raw;
     use super::*;
-    use crate::host::{HostEvent, HostRoute, RouteKind};
+    use crate::host::{HostEvent, HostRoute};
 
     fn decoded(message: &RouteNetlinkMessage, flags: u16) -> Option<HostEvent> {
         let mut payload = vec![0; message.buffer_len()];
@@ -98,17 +101,19 @@ mod tests {
             ("192.0.2.0/24", vec![hop(None, 3, 1), hop(Some("fe80::1"), 4, 2)]),
             ("2001:db8::/32", vec![hop(Some("fe80::1"), 3, 1), hop(Some("fe80::1"), 4, 1)]),
             ("::/0", vec![hop(Some("2001:db8::1"), 70_000, 1)]),
+            ("203.0.113.66/32", vec![]),
+            ("2001:db8::66/128", vec![]),
         ];
         for ((prefix, hops), table) in cases.into_iter().zip([254, 1000].into_iter().cycle()) {
             let prefix = prefix.parse().expect(prefix);
             let route = FibRoute { prefix, table, metric: 79, protocol: 186, hops: hops.clone() };
-            let told = HostRoute { table, prefix, metric: 79, protocol: 186, kind: RouteKind::Unicast, hops };
+            let told = HostRoute { table, prefix, metric: 79, protocol: 186, kind: route.kind(), hops };
             let new = new_route(&route).expect("a possible route");
             assert_eq!(decoded(&new, 0), Some(HostEvent::RouteAdded(told.clone())));
             assert_eq!(decoded(&new, NLM_F_REPLACE), Some(HostEvent::RouteSet(told.clone())));
-            let gone = HostEvent::RouteRemoved(HostRoute { hops: Vec::new(), ..told });
+            let gone = HostEvent::RouteRemoved(HostRoute { hops: Vec::new(), kind: RouteKind::Other, ..told });
             let delete = delete_route(&route).expect("a possible route");
-            assert_eq!(decoded(&delete, 0), Some(gone), "a withdrawal names no hops");
+            assert_eq!(decoded(&delete, 0), Some(gone), "a withdrawal names neither hops nor kind");
         }
     }
 

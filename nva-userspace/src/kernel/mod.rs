@@ -14,6 +14,7 @@
 //! A socket belongs to the network namespace of the thread that opens it.
 
 mod decode;
+mod discarded;
 mod encode;
 mod monitor;
 mod neighbours;
@@ -21,6 +22,8 @@ mod requests;
 mod routes;
 mod socket;
 
+pub use decode::events;
+pub use discarded::DiscardedSegments;
 pub use monitor::{Monitor, MonitorConfig, MonitorCounters};
 pub use neighbours::{Keeper, Neighbours};
 pub use requests::Refusal;
