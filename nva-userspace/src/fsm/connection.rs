@@ -7,12 +7,15 @@ use std::time::Duration;
 use super::negotiation::{self, Negotiated};
 use super::timers::Jitter;
 use super::{ConnectionId, Direction, DownReason, SessionConfig, State};
-use crate::net::Instant;
+use crate::net::{Asn, Instant};
 use crate::packet::iana::{self, error_code, fsm_error, message_type};
 use crate::packet::{CodecContext, DecodeError, Message, Notification, Open};
 
 /// KEEPALIVEs are at least this far apart, with jitter too (RFC 4271 §4.4).
 const SHORTEST_KEEPALIVE: Duration = Duration::from_secs(1);
+
+/// The shortest time that the SendHoldTimer runs by default, in seconds (RFC 9687 §6).
+const DEFAULT_SEND_HOLD_TIME: u64 = 480;
 
 /// A connection over which our OPEN was sent.
 #[derive(Clone, Debug)]
@@ -23,8 +26,12 @@ pub(super) struct Connection {
     pub hold: Option<Instant>,
     /// KeepaliveTimer.
     pub keepalive: Option<Instant>,
+    /// SendHoldTimer (RFC 9687 §4.1).
+    pub send_hold: Option<Instant>,
     stage: Stage,
     context: CodecContext,
+    /// What we sent.
+    our_open: Open,
 }
 
 /// The states that a connection has, with what is known in them.
@@ -46,21 +53,21 @@ pub(super) enum Outcome {
     Established,
     /// The message is the caller's.
     Deliver(Message),
-    /// A ROUTE-REFRESH that has to be ignored.
-    IgnoredRefresh,
     /// The connection is over.
     Failed(DownReason),
 }
 
 impl Connection {
-    pub fn new(id: ConnectionId, direction: Direction, hold: Instant) -> Connection {
+    pub fn new(id: ConnectionId, direction: Direction, our_open: Open, hold: Instant) -> Connection {
         Connection {
             id,
             direction,
             hold: Some(hold),
             keepalive: None,
+            send_hold: None,
             stage: Stage::OpenSent,
-            context: negotiation::opening_context(),
+            context: negotiation::opening_context(&our_open.capabilities),
+            our_open,
         }
     }
 
@@ -72,8 +79,18 @@ impl Connection {
         }
     }
 
+    /// Whether our OPEN has capabilities.
+    pub fn said_capabilities(&self) -> bool {
+        !self.our_open.capabilities.is_empty()
+    }
+
     pub fn context(&self) -> &CodecContext {
         self.negotiated().map_or(&self.context, |negotiated| &negotiated.context)
+    }
+
+    /// The AS that our OPEN over it said.
+    pub fn our_asn(&self) -> Asn {
+        self.our_open.asn()
     }
 
     pub fn negotiated(&self) -> Option<&Negotiated> {
@@ -94,23 +111,19 @@ impl Connection {
         match message {
             Ok(Message::Open(open)) => self.receive_open(&open, config, jitter, now),
             Ok(Message::Keepalive) => self.receive_keepalive(now),
-            Ok(Message::Update(update)) => match self.stage {
+            Ok(Message::Update(update)) => match &mut self.stage {
                 Stage::OpenSent | Stage::OpenConfirm(_) => self.unexpected(message_type::UPDATE),
-                Stage::Established(_) => {
+                Stage::Established(negotiated) => {
+                    // RFC 4760 §7: for the rest of the session, as if the family had not been agreed on.
+                    negotiated.context.families.retain(|family| !update.disabled.contains(family));
                     self.restart_hold(now);
                     Outcome::Deliver(Message::Update(update))
                 }
             },
             // The hold time is between KEEPALIVEs and UPDATEs (RFC 4271 §4.2), so this does not restart its timer.
-            Ok(Message::RouteRefresh(refresh)) => match &self.stage {
+            Ok(Message::RouteRefresh(refresh)) => match self.stage {
                 Stage::OpenSent | Stage::OpenConfirm(_) => self.unexpected(message_type::ROUTE_REFRESH),
-                Stage::Established(negotiated) => match iana::family(refresh.afi, refresh.safi) {
-                    Some(family) if negotiated.context.families.contains(&family) => {
-                        Outcome::Deliver(Message::RouteRefresh(refresh))
-                    }
-                    // RFC 2918 §4: a family that was not announced shall be ignored.
-                    Some(_) | None => Outcome::IgnoredRefresh,
-                },
+                Stage::Established(_) => Outcome::Deliver(Message::RouteRefresh(refresh)),
             },
             // RFC 4271 §8.2.2 lists NotifMsg in OpenSent under what is answered by an FSM error; yet a NOTIFICATION
             // is never answered by another one (RFC 4271 §6.4), so that text is taken for the oversight that it is.
@@ -125,9 +138,25 @@ impl Connection {
         self.keepalive = (!interval.is_zero()).then(|| now + jitter.apply(interval).max(SHORTEST_KEEPALIVE));
     }
 
+    /// How long nothing may be taken of what is sent; `None`: as long as the peer likes. Without a hold time no KEEPALIVEs
+    /// are sent either, so that nothing taken says nothing (RFC 9687 §4.3).
+    pub fn send_hold_time(&self, config: &SessionConfig) -> Option<Duration> {
+        let hold_time = self.negotiated().map_or(0, |negotiated| negotiated.hold_time);
+        let default = || (2 * u64::from(hold_time)).max(DEFAULT_SEND_HOLD_TIME);
+        let seconds = config.send_hold_time.map_or_else(default, u64::from);
+        (hold_time != 0 && seconds != 0).then(|| Duration::from_secs(seconds))
+    }
+
+    /// Sets the SendHoldTimer anew: something that was sent was taken. It runs in Established only.
+    pub fn restart_send_hold(&mut self, config: &SessionConfig, now: Instant) {
+        if let Stage::Established(_) = self.stage {
+            self.send_hold = self.send_hold_time(config).map(|time| now + time);
+        }
+    }
+
     fn receive_open(&mut self, open: &Open, config: &SessionConfig, jitter: &mut Jitter, now: Instant) -> Outcome {
         match self.stage {
-            Stage::OpenSent => match negotiation::negotiate(config, open) {
+            Stage::OpenSent => match negotiation::negotiate(config, &self.our_open, open) {
                 Ok(negotiated) => {
                     self.stage = Stage::OpenConfirm(negotiated);
                     self.restart_hold(now);

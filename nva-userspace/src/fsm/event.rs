@@ -1,8 +1,10 @@
 //! What a session is told and what it asks for.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::{DownReason, Negotiated};
+use crate::net::Instant;
 use crate::packet::{DecodeError, Message, Notification};
 
 /// A TCP connection, under the name that whoever opens and accepts sockets gave it. Never used twice.
@@ -62,10 +64,25 @@ impl fmt::Display for State {
 pub enum Event {
     /// The session may run: ManualStart (events 1 and 4). In an idle hold it ends it. Restarts are automatic.
     Start,
-    /// The session must not run until the next start: ManualStop and AutomaticStop (events 2 and 8).
+    /// The session must not run until the next start: ManualStop (event 2).
     Stop {
         /// What the peer is told: a Cease.
         notification: Notification,
+    },
+    /// The session must not run until the next start, because we restart: where graceful restart was agreed on, the
+    /// connection closes without a word, so that the peer keeps our routes (RFC 4724 §4.1).
+    Leave {
+        /// What a peer is told that would not keep them: a Cease.
+        notification: Notification,
+    },
+    /// The session must end because of what was exchanged in it, such as too many prefixes: AutomaticStop (event 8).
+    AutomaticStop {
+        /// What the peer is told: a Cease.
+        notification: Notification,
+        /// What is wrong, for the operator.
+        problem: String,
+        /// How long it stays Idle; `None`: until the next start.
+        pause: Option<Duration>,
     },
     /// There is a TCP connection (events 16 and 17).
     ConnectionOpened {
@@ -85,6 +102,20 @@ pub enum Event {
         connection: ConnectionId,
         /// Why, for the operator.
         reason: String,
+    },
+    /// BFD has found that the peer cannot be reached any more (RFC 5882 §4.1).
+    BfdDown {
+        /// When. A session that was established later is not meant.
+        at: Instant,
+        /// How it was found, for the operator.
+        reason: String,
+    },
+    /// The peer's side has taken something that was sent since the last event of this kind.
+    Sent {
+        /// Over which connection.
+        connection: ConnectionId,
+        /// How many KEEPALIVEs were among it that were sent in our stead.
+        stood_in: u32,
     },
     /// A message came, or what should have been one (events 19 to 28).
     Received {
@@ -115,6 +146,8 @@ pub enum Action {
         /// Which.
         connection: ConnectionId,
     },
+    /// The peer does not read capabilities: the next OPEN has none (RFC 5492 §3).
+    CapabilitiesRefused,
     /// The session is Established: routes may be sent.
     Established {
         /// Over which connection.

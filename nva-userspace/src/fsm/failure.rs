@@ -56,6 +56,26 @@ impl DownReason {
             .is_some_and(|sent| sent.code == error_code::CEASE && sent.subcode == cease::COLLISION_RESOLUTION)
     }
 
+    /// Whether the peer does not know what an optional parameter of our OPEN is: of those we send capabilities only
+    /// (RFC 5492 §3).
+    pub(super) fn refuses_capabilities(&self) -> bool {
+        let DownReason::Received { notification } = self else { return false };
+        notification.code == error_code::OPEN_MESSAGE && notification.subcode == open_error::UNSUPPORTED_PARAMETER
+    }
+
+    /// Whether the peer found us in another AS than it expected (RFC 4271 §6.2).
+    pub(super) fn is_bad_peer_as(&self) -> bool {
+        match self {
+            DownReason::Received { notification } => {
+                notification.code == error_code::OPEN_MESSAGE && notification.subcode == open_error::BAD_PEER_AS
+            }
+            DownReason::Stopped { .. }
+            | DownReason::Sent { .. }
+            | DownReason::Closed { .. }
+            | DownReason::ConnectFailed { .. } => false,
+        }
+    }
+
     /// Where a session in this state goes when its last connection has ended like this (RFC 4271 §8.2.2).
     pub(super) fn consequence(&self, state: State) -> Consequence {
         match self {

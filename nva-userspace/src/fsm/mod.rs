@@ -14,6 +14,7 @@ mod counters;
 mod event;
 mod failure;
 mod negotiation;
+mod role;
 mod session;
 mod timers;
 
@@ -21,8 +22,9 @@ mod timers;
 mod tests;
 
 pub use config::{RemoteAs, SessionConfig};
-pub use counters::{Counters, MessageCounts};
+pub use counters::{Counters, MessageCounts, RefreshCounts};
 pub use event::{Action, ConnectionId, Direction, Event, State};
 pub use failure::{DownReason, LastError};
 pub use negotiation::{Negotiated, OpenRefusal};
+pub use role::{Role, RoleParseError};
 pub use session::Session;

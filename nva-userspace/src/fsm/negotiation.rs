@@ -4,14 +4,16 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::SessionConfig;
+use super::{Role, SessionConfig};
 use crate::net::{AfiSafi, Asn, RouterId};
 use crate::packet::iana::{self, capability, error_code, open_error};
-use crate::packet::{Capability, CodecContext, MAX_MESSAGE, Notification, Open};
+use crate::packet::{Capability, CodecContext, GracefulRestart, MAX_EXTENDED_MESSAGE, MAX_MESSAGE, Notification, Open};
 
 /// What both sides agreed on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Negotiated {
+    /// Our AS, as we have told the peer.
+    pub local_asn: Asn,
     /// The peer's AS.
     pub remote_asn: Asn,
     /// The peer's BGP Identifier.
@@ -24,8 +26,43 @@ pub struct Negotiated {
     pub context: CodecContext,
     /// The peer takes ROUTE-REFRESH (RFC 2918 §2).
     pub route_refresh: bool,
+    /// What the peer says about its restarts, if we announced graceful restart too (RFC 4724 §4).
+    pub graceful_restart: Option<GracefulRestart>,
+    /// What we are to the peer: our role holds whether the peer said its own or not (RFC 9234 §4.2).
+    pub role: Option<Role>,
+    /// Everything that we announced.
+    pub our_capabilities: Vec<Capability>,
     /// Everything that the peer announced, known to us or not.
     pub peer_capabilities: Vec<Capability>,
+}
+
+impl Negotiated {
+    /// Both sides restart gracefully after a NOTIFICATION too (RFC 8538 §2).
+    pub fn graceful_notification(&self) -> bool {
+        let ours = self.our_restart().is_some_and(|ours| ours.notification);
+        ours && self.graceful_restart.as_ref().is_some_and(|theirs| theirs.notification)
+    }
+
+    /// What the peer says that it is to us.
+    pub fn peer_role(&self) -> Option<Role> {
+        let said = |one: &Capability| if let Capability::Role(code) = one { Role::from_code(*code) } else { None };
+        self.peer_capabilities.iter().find_map(said)
+    }
+
+    /// The peer may restart, and have its routes kept meanwhile.
+    pub(super) fn peer_may_restart(&self) -> bool {
+        self.graceful_restart.as_ref().is_some_and(|theirs| !theirs.families.is_empty())
+    }
+
+    /// The peer keeps our routes while we restart.
+    pub(super) fn survives_our_restart(&self) -> bool {
+        self.graceful_restart.is_some() && self.our_restart().is_some_and(|ours| !ours.families.is_empty())
+    }
+
+    fn our_restart(&self) -> Option<&GracefulRestart> {
+        let ours = self.our_capabilities.iter().rev();
+        ours.into_iter().find_map(|one| if let Capability::GracefulRestart(it) = one { Some(it) } else { None })
+    }
 }
 
 /// Why a well-formed OPEN does not suit this session.
@@ -68,11 +105,27 @@ pub enum OpenRefusal {
         /// What it says.
         seconds: u16,
     },
+    /// The two sides do not agree on what they are to each other (RFC 9234 §4.2).
+    #[error("the peer says that it is {theirs}, but as {ours} we need a peer that is {}", ours.counterpart())]
+    RoleMismatch {
+        /// What we are.
+        ours: Role,
+        /// What it says.
+        theirs: String,
+    },
+    /// The peer does not say what it is, and has to.
+    #[error("the peer does not say its role, but as {ours} we insist on {} (role-strict)", ours.counterpart())]
+    RoleMissing {
+        /// What we are.
+        ours: Role,
+    },
     /// There would be nothing to exchange (RFC 5492 §5).
-    #[error("the peer shares none of our address families")]
+    #[error("the peer offers {theirs}, and we only {}: set `families` alike on both sides", list(ours))]
     NoCommonFamily {
         /// Ours.
         ours: Vec<AfiSafi>,
+        /// What the peer offers.
+        theirs: String,
     },
 }
 
@@ -85,7 +138,10 @@ impl OpenRefusal {
             }
             OpenRefusal::RouterIdZero | OpenRefusal::RouterIdOurs { .. } => (open_error::BAD_IDENTIFIER, Vec::new()),
             OpenRefusal::HoldTime { .. } => (open_error::UNACCEPTABLE_HOLD_TIME, Vec::new()),
-            OpenRefusal::NoCommonFamily { ours } => {
+            OpenRefusal::RoleMismatch { .. } | OpenRefusal::RoleMissing { .. } => {
+                (open_error::ROLE_MISMATCH, Vec::new())
+            }
+            OpenRefusal::NoCommonFamily { ours, .. } => {
                 (open_error::UNSUPPORTED_CAPABILITY, ours.iter().flat_map(|family| multiprotocol(*family)).collect())
             }
         };
@@ -93,23 +149,43 @@ impl OpenRefusal {
     }
 }
 
-/// The context before OPENs are exchanged: no OPEN, KEEPALIVE or NOTIFICATION depends on it.
-pub(super) fn opening_context() -> CodecContext {
-    CodecContext { four_octet_as: false, internal: false, families: AfiSafi::ALL.to_vec(), max_message: MAX_MESSAGE }
+/// The context before OPENs are exchanged: no OPEN or KEEPALIVE depends on it. `our_capabilities` are those that we
+/// announced, if we did already.
+pub(super) fn opening_context(our_capabilities: &[Capability]) -> CodecContext {
+    CodecContext {
+        four_octet_as: false,
+        internal: false,
+        families: AfiSafi::ALL.to_vec(),
+        max_send: MAX_MESSAGE,
+        max_receive: largest_message(our_capabilities),
+        enhanced_refresh: false,
+        disable_families: false,
+    }
+}
+
+/// The largest message that somebody takes who announced this (RFC 8654 §4): each side says it for itself.
+fn largest_message(capabilities: &[Capability]) -> usize {
+    if capabilities.contains(&Capability::ExtendedMessage) { MAX_EXTENDED_MESSAGE } else { MAX_MESSAGE }
+}
+
+/// The OPEN for a peer that does not even read capabilities (RFC 5492 §3): without them, that is BGP-4 as RFC 4271 has it.
+pub(super) fn bare_open(config: &SessionConfig) -> Open {
+    Open { capabilities: Vec::new(), ..our_open(config) }
+}
+
+/// Whether there can be a session without capabilities: they are what announces any family but IPv4 unicast.
+pub(super) fn can_do_without_capabilities(config: &SessionConfig) -> bool {
+    config.families.contains(&AfiSafi::Ipv4Unicast)
 }
 
 /// The OPEN that we send.
-// GAP(RFC 5492 §3): a peer that answers Unsupported Optional Parameter is not tried again without capabilities.
 pub(super) fn our_open(config: &SessionConfig) -> Open {
-    let mut capabilities: Vec<_> = config
-        .families
-        .iter()
-        .map(|family| {
-            let (afi, safi) = iana::family_codes(*family);
-            Capability::Multiprotocol { afi, safi }
-        })
-        .collect();
+    let mut capabilities: Vec<_> = config.families.iter().copied().map(Capability::multiprotocol).collect();
     capabilities.push(Capability::RouteRefresh);
+    capabilities.extend(config.enhanced_refresh.then_some(Capability::EnhancedRouteRefresh));
+    capabilities.extend(config.extended_messages.then_some(Capability::ExtendedMessage));
+    capabilities.extend(config.role.map(|role| Capability::Role(role.code())));
+    capabilities.extend(config.graceful_restart.clone().map(Capability::GracefulRestart));
     capabilities.push(Capability::FourOctetAs(config.local_asn));
     Open {
         my_as: config.local_asn.to_two_octets(),
@@ -119,10 +195,12 @@ pub(super) fn our_open(config: &SessionConfig) -> Open {
     }
 }
 
-/// What we and a peer that sent this OPEN agree on.
-pub(super) fn negotiate(config: &SessionConfig, open: &Open) -> Result<Negotiated, OpenRefusal> {
+/// What we, having sent one OPEN, and a peer that sent the other agree on.
+pub(super) fn negotiate(config: &SessionConfig, ours: &Open, open: &Open) -> Result<Negotiated, OpenRefusal> {
     let remote_asn = acceptable_asn(config, open)?;
-    let internal = remote_asn == config.local_asn;
+    // Without the capability a number of 4 octets cannot be said (RFC 6793 §4.2.2).
+    let local_asn = if ours.asn() == Asn::TRANS { config.local_asn } else { ours.asn() };
+    let internal = remote_asn == local_asn;
     // RFC 6286 §2.2: two external peers may have the same BGP Identifier.
     if open.router_id.is_unspecified() {
         return Err(OpenRefusal::RouterIdZero);
@@ -134,23 +212,39 @@ pub(super) fn negotiate(config: &SessionConfig, open: &Open) -> Result<Negotiate
     if matches!(open.hold_time, 1 | 2) {
         return Err(OpenRefusal::HoldTime { seconds: open.hold_time });
     }
-    let families = common_families(config, open);
+    // RFC 9234 §4.1: between external peers alone.
+    let role = config.role.filter(|_| !internal);
+    if let Some(ours) = role {
+        check_role(ours, config.role_strict, open)?;
+    }
+    let families = common_families(config, ours, open);
+    // GAP(RFC 5492 §3): a session that ends for this should not come back by itself; ours does, after an idle hold that grows
+    // to two minutes. What is missing is a line in the peer's configuration. Where that is added nobody is there to start
+    // us, whoever waits for the other side waits for ever if that waits, too, and the price of trying is one connection.
     if families.is_empty() {
-        return Err(OpenRefusal::NoCommonFamily { ours: config.families.clone() });
+        return Err(OpenRefusal::NoCommonFamily { ours: config.families.clone(), theirs: offered(open) });
     }
     let hold_time = config.hold_time.min(open.hold_time);
+    let both = |capability| ours.capabilities.contains(capability) && open.capabilities.contains(capability);
     Ok(Negotiated {
+        local_asn,
         remote_asn,
         remote_router_id: open.router_id,
         hold_time,
         keepalive: Duration::from_secs(u64::from(hold_time)) / 3,
         context: CodecContext {
-            four_octet_as: four_octet_capability(open).is_some(),
+            four_octet_as: ours.four_octet_as().and(open.four_octet_as()).is_some(),
             internal,
             families,
-            max_message: MAX_MESSAGE,
+            max_send: largest_message(&open.capabilities),
+            max_receive: largest_message(&ours.capabilities),
+            enhanced_refresh: both(&Capability::EnhancedRouteRefresh),
+            disable_families: config.disable_families,
         },
         route_refresh: open.capabilities.contains(&Capability::RouteRefresh),
+        graceful_restart: ours.graceful_restart().and(open.graceful_restart()).cloned(),
+        role,
+        our_capabilities: ours.capabilities.clone(),
         peer_capabilities: open.capabilities.clone(),
     })
 }
@@ -165,7 +259,7 @@ fn acceptable_asn(config: &SessionConfig, open: &Open) -> Result<Asn, OpenRefusa
     if !remote_asn.is_usable() {
         return Err(OpenRefusal::ReservedAs { received: remote_asn });
     }
-    if let Some(capability) = four_octet_capability(open) {
+    if let Some(capability) = open.four_octet_as() {
         let field = Asn(u32::from(open.my_as));
         if field != Asn::TRANS && field != capability {
             return Err(OpenRefusal::ContradictoryAs { field: open.my_as, capability });
@@ -177,27 +271,51 @@ fn acceptable_asn(config: &SessionConfig, open: &Open) -> Result<Asn, OpenRefusa
     Ok(remote_asn)
 }
 
-fn four_octet_capability(open: &Open) -> Option<Asn> {
-    open.capabilities.iter().find_map(|capability| match capability {
-        Capability::FourOctetAs(asn) => Some(*asn),
-        Capability::Multiprotocol { .. } | Capability::RouteRefresh | Capability::Unknown { .. } => None,
-    })
+/// RFC 9234 §4.2. A peer that says nothing is taken at our word, unless we insist; one that says two things is not.
+fn check_role(ours: Role, strict: bool, open: &Open) -> Result<(), OpenRefusal> {
+    let said = |capability: &Capability| if let Capability::Role(code) = capability { Some(*code) } else { None };
+    let mut theirs: Vec<u8> = open.capabilities.iter().filter_map(said).collect();
+    theirs.dedup();
+    match theirs[..] {
+        [] if strict => Err(OpenRefusal::RoleMissing { ours }),
+        [] => Ok(()),
+        [code] if code == ours.counterpart().code() => Ok(()),
+        _ => {
+            let name = |code: &u8| Role::from_code(*code).map_or_else(|| code.to_string(), |role| role.to_string());
+            let theirs = theirs.iter().map(name).collect::<Vec<_>>().join(" and ");
+            Err(OpenRefusal::RoleMismatch { ours, theirs })
+        }
+    }
 }
 
-/// RFC 4760 §8: what both announce. A peer that announces no family at all means what BGP-4 always carried.
-fn common_families(config: &SessionConfig, open: &Open) -> Vec<AfiSafi> {
-    let announced: Vec<_> = open
-        .capabilities
-        .iter()
-        .filter_map(|capability| match capability {
-            Capability::Multiprotocol { afi, safi } => Some(iana::family(*afi, *safi)),
-            Capability::RouteRefresh | Capability::FourOctetAs(_) | Capability::Unknown { .. } => None,
-        })
-        .collect();
-    let offers = |family: &AfiSafi| {
-        if announced.is_empty() { *family == AfiSafi::Ipv4Unicast } else { announced.contains(&Some(*family)) }
+/// RFC 4760 §8: what both announce.
+fn common_families(config: &SessionConfig, ours: &Open, theirs: &Open) -> Vec<AfiSafi> {
+    config.families.iter().copied().filter(|family| offers(ours, *family) && offers(theirs, *family)).collect()
+}
+
+/// Whoever announces no family at all means what BGP-4 always carried.
+fn offers(open: &Open, family: AfiSafi) -> bool {
+    let is_family = |capability: &&Capability| matches!(capability, Capability::Multiprotocol { .. });
+    let mut announced = open.capabilities.iter().filter(is_family).peekable();
+    if announced.peek().is_none() {
+        return family == AfiSafi::Ipv4Unicast;
+    }
+    announced.any(|capability| capability.family() == Some(family))
+}
+
+/// The families that a peer offers, for the operator.
+fn offered(open: &Open) -> String {
+    let name = |capability: &Capability| {
+        let Capability::Multiprotocol { afi, safi } = capability else { return None };
+        let known = capability.family().map(|family| family.to_string());
+        Some(known.unwrap_or_else(|| format!("AFI {afi}, SAFI {safi}")))
     };
-    config.families.iter().copied().filter(offers).collect()
+    let names: Vec<String> = open.capabilities.iter().filter_map(name).collect();
+    if names.is_empty() { AfiSafi::Ipv4Unicast.to_string() } else { names.join(" and ") }
+}
+
+fn list(families: &[AfiSafi]) -> String {
+    families.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ")
 }
 
 /// A family's capability as it stands in an OPEN (RFC 4760 §8).

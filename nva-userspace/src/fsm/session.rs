@@ -1,5 +1,8 @@
 //! The session with a peer: when to connect and when not, which connection survives, what the caller has to do.
 
+mod capabilities;
+mod ending;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -10,12 +13,14 @@ use super::{
     Action, ConnectionId, Counters, Direction, DownReason, Event, LastError, Negotiated, SessionConfig, State,
     negotiation,
 };
-use crate::net::{AfiSafi, Instant};
-use crate::packet::{CodecContext, DecodeError, Message, Notification, RouteRefresh, iana};
+use crate::net::{AfiSafi, Asn, Instant};
+use crate::packet::{
+    CodecContext, DecodeError, GracefulRestart, Message, Notification, RefreshSubtype, RouteRefresh, iana,
+};
 
 /// The session with one peer.
-// GAP(RFC 4271 §8.1.1): DelayOpen is not there; OPEN is sent as soon as there is a connection.
-// GAP(RFC 9687 §3): there is no SendHoldTimer; a peer that reads nothing is noticed by its silence only.
+// GAP(RFC 4271 §8.1.1): the optional attribute DelayOpen is not there: OPEN is sent as soon as there is a connection. To let
+// the peer speak first is what it was for, and `passive` does that.
 #[derive(Clone, Debug)]
 pub struct Session {
     config: SessionConfig,
@@ -30,6 +35,9 @@ pub struct Session {
     connect_retry: Option<Instant>,
     /// The caller has been asked to connect and has not answered.
     attempting: bool,
+    /// The peer does not read capabilities: OPENs go out without, until a session has come of it or the operator starts
+    /// it again.
+    bare: bool,
     /// Every connection over which our OPEN went out; more than one only until one is Established.
     connections: Vec<Connection>,
     actions: VecDeque<Action>,
@@ -46,13 +54,14 @@ impl Session {
     pub fn new(config: SessionConfig, seed: u64) -> Session {
         Session {
             back_off: BackOff::new(config.idle_hold, config.idle_hold_max),
-            opening_context: negotiation::opening_context(),
+            opening_context: negotiation::opening_context(&[]),
             jitter: Jitter::with_seed(seed),
             config,
             running: false,
             idle_hold: None,
             connect_retry: None,
             attempting: false,
+            bare: false,
             connections: Vec::new(),
             actions: VecDeque::new(),
             counters: Counters::default(),
@@ -69,9 +78,15 @@ impl Session {
         match event {
             Event::Start => self.start(now),
             Event::Stop { notification } => self.stop(&notification, now),
+            Event::Leave { notification } => self.leave(&notification, now),
+            Event::AutomaticStop { notification, problem, pause } => {
+                self.automatic_stop(&notification, &problem, pause, now);
+            }
             Event::ConnectionOpened { connection, direction } => self.opened(connection, direction, now),
             Event::ConnectFailed { reason } => self.connect_failed(reason, now),
             Event::ConnectionClosed { connection, reason } => self.closed(connection, reason, now),
+            Event::BfdDown { at, reason } => self.bfd_down(at, &reason, now),
+            Event::Sent { connection, stood_in } => self.taken(connection, stood_in, now),
             Event::Received { connection, message } => self.received(connection, message, now),
         }
         self.note_state(now);
@@ -94,8 +109,15 @@ impl Session {
 
     /// When [`Session::handle_timeout`] has something to do.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let connections = self.connections.iter().flat_map(|connection| [connection.hold, connection.keepalive]);
+        let timers = |one: &Connection| [one.hold, one.keepalive, one.send_hold];
+        let connections = self.connections.iter().flat_map(timers);
         [self.idle_hold, self.connect_retry].into_iter().chain(connections).flatten().min()
+    }
+
+    /// Whether a hold timer is due: the peer was silent, or took nothing, for too long.
+    pub fn misses_the_peer(&self, now: Instant) -> bool {
+        let timers = |one: &Connection| [one.hold, one.send_hold];
+        self.connections.iter().flat_map(timers).flatten().any(|due| due <= now)
     }
 
     /// The next thing to do, in order.
@@ -112,6 +134,17 @@ impl Session {
         }
     }
 
+    /// The caller has sent a ROUTE-REFRESH between UPDATEs. It keeps no hold timer from expiring.
+    pub fn sent_refresh(&mut self, subtype: RefreshSubtype) {
+        self.counters.sent.route_refresh.count(subtype);
+    }
+
+    /// How long a connection may be quiet before a KEEPALIVE is due; `None`: none is ever.
+    pub fn keepalive_interval(&self, connection: ConnectionId) -> Option<Duration> {
+        let agreed = self.find(connection).and_then(|index| self.connections[index].negotiated())?;
+        Some(agreed.keepalive).filter(|interval| !interval.is_zero())
+    }
+
     /// Asks the peer for all routes of a family again. False if it cannot be asked: no session, or it did not
     /// announce the capability or the family (RFC 2918 §4).
     pub fn request_refresh(&mut self, family: AfiSafi) -> bool {
@@ -124,9 +157,13 @@ impl Session {
         let Some(connection) = self.connections.iter().find(able).map(|connection| connection.id) else {
             return false;
         };
-        let (afi, safi) = iana::family_codes(family);
-        self.send(connection, Message::RouteRefresh(RouteRefresh { afi, safi }));
+        self.send(connection, Message::RouteRefresh(RouteRefresh::new(family, RefreshSubtype::Request)));
         true
+    }
+
+    /// Sets what the OPENs from now on say about graceful restart: whether we have restarted changes with time.
+    pub fn set_graceful_restart(&mut self, announced: Option<GracefulRestart>) {
+        self.config.graceful_restart = announced;
     }
 
     /// What the messages of a connection are to be decoded with at this moment. It changes with the peer's OPEN.
@@ -165,6 +202,11 @@ impl Session {
         self.established_since
     }
 
+    /// Whether the session was not started yet, or stopped.
+    pub fn is_stopped(&self) -> bool {
+        !self.running && self.idle_hold.is_none()
+    }
+
     /// Until when a session in Idle stays there by itself: `None` if it was stopped.
     pub fn idle_until(&self) -> Option<Instant> {
         self.idle_hold
@@ -195,6 +237,7 @@ impl Session {
         if !self.running {
             self.counters.connect_retries = 0;
             self.back_off.reset();
+            self.bare = false;
             self.run(now);
         }
     }
@@ -228,15 +271,6 @@ impl Session {
         self.connect_retry = (!self.config.passive).then(|| now + self.jitter.apply(self.config.connect_retry));
     }
 
-    fn stop(&mut self, notification: &Notification, now: Instant) {
-        for id in self.connections.iter().map(|connection| connection.id).collect::<Vec<_>>() {
-            self.fail(id, DownReason::Stopped { notification: notification.clone() }, now);
-        }
-        self.idle(None);
-        self.counters.connect_retries = 0;
-        self.back_off.reset();
-    }
-
     fn opened(&mut self, id: ConnectionId, direction: Direction, now: Instant) {
         if self.find(id).is_some() {
             self.counters.late_events += 1;
@@ -254,7 +288,12 @@ impl Session {
         if direction == Direction::Outgoing {
             self.attempting = false;
         }
-        if self.connections.iter().any(|other| other.state() == State::Established) {
+        let established = self.connections.iter().find(|other| other.state() == State::Established);
+        // RFC 4724 §4.2: a peer that has restarted comes with a new connection, maybe before the old one is seen to
+        // be gone. It replaces the old one once the peer's OPEN is there: by then it is no leftover of a collision.
+        let may_replace = direction == Direction::Incoming
+            && established.is_some_and(|other| other.negotiated().is_some_and(Negotiated::peer_may_restart));
+        if established.is_some() && !may_replace {
             // RFC 4271 §6.8: a collision with an Established connection closes the new one.
             self.counters.collisions += 1;
             self.send(id, Message::Notification(Notification::collision()));
@@ -267,8 +306,9 @@ impl Session {
             self.drop_collided(other);
         }
         self.connect_retry = None;
-        self.connections.push(Connection::new(id, direction, now + self.config.open_hold_time));
-        self.send(id, Message::Open(negotiation::our_open(&self.config)));
+        let open = self.our_open();
+        self.connections.push(Connection::new(id, direction, open.clone(), now + self.config.open_hold_time));
+        self.send(id, Message::Open(open));
     }
 
     fn connect_failed(&mut self, reason: String, now: Instant) {
@@ -295,6 +335,19 @@ impl Session {
         self.fail(id, DownReason::Closed { reason }, now);
     }
 
+    /// Ends an Established session at once; one that is only being opened will find out by itself.
+    fn bfd_down(&mut self, at: Instant, reason: &str, now: Instant) {
+        let meant = self.established_since.is_some_and(|since| since <= at);
+        let established = self.connections.iter().find(|connection| connection.state() == State::Established);
+        match established.filter(|_| meant).map(|connection| connection.id) {
+            Some(id) => {
+                let notification = Notification::cease(iana::cease::BFD_DOWN);
+                self.fail(id, DownReason::Sent { notification, problem: format!("BFD: {reason}") }, now);
+            }
+            None => self.counters.late_events += 1,
+        }
+    }
+
     fn received(&mut self, id: ConnectionId, message: Result<Message, DecodeError>, now: Instant) {
         let Some(index) = self.find(id) else {
             self.counters.late_events += 1;
@@ -306,16 +359,20 @@ impl Session {
         }
         match self.connections[index].receive(message, &self.config, &mut self.jitter, now) {
             Outcome::Alive => {}
-            Outcome::Confirmed => self.confirm(id),
+            Outcome::Confirmed => self.confirm(id, now),
             Outcome::Established => self.establish(id, now),
             Outcome::Deliver(message) => self.actions.push_back(Action::Deliver { message }),
-            Outcome::IgnoredRefresh => self.counters.ignored_refreshes += 1,
             Outcome::Failed(reason) => self.fail(id, reason, now),
         }
     }
 
     /// A connection has come to OpenConfirm.
-    fn confirm(&mut self, id: ConnectionId) {
+    fn confirm(&mut self, id: ConnectionId, now: Instant) {
+        let replaced = self.connections.iter().find(|other| other.id != id && other.state() == State::Established);
+        if let Some(old) = replaced.map(|other| other.id) {
+            self.actions.push_back(Action::Close { connection: old });
+            self.fail(old, DownReason::Closed { reason: "the peer has restarted and connected again".to_owned() }, now);
+        }
         for loser in self.collision_losers(id) {
             self.drop_collided(loser);
         }
@@ -342,9 +399,9 @@ impl Session {
     /// The connection stays that was opened by the speaker with the higher BGP Identifier, compared as numbers; by
     /// the one with the higher AS number if they are equal (RFC 6286 §2.3).
     fn surviving_direction(&self, connection: &Connection) -> Direction {
-        let ours = (self.config.router_id, self.config.local_asn);
+        let ours = connection.negotiated().map(|agreed| (self.config.router_id, agreed.local_asn));
         let theirs = connection.negotiated().map(|agreed| (agreed.remote_router_id, agreed.remote_asn));
-        if Some(ours) > theirs { Direction::Outgoing } else { Direction::Incoming }
+        if ours > theirs { Direction::Outgoing } else { Direction::Incoming }
     }
 
     fn establish(&mut self, id: ConnectionId, now: Instant) {
@@ -355,9 +412,25 @@ impl Session {
             self.drop_collided(other);
         }
         self.counters.established += 1;
+        if let Some(index) = self.find(id) {
+            self.connections[index].restart_send_hold(&self.config, now);
+        }
         self.established_since = Some(now);
         if let Some(negotiated) = self.negotiated().cloned() {
             self.actions.push_back(Action::Established { connection: id, negotiated });
+        }
+    }
+
+    /// Something that was sent is on its way. What was sent over a connection that is over matters no more.
+    fn taken(&mut self, id: ConnectionId, stood_in: u32, now: Instant) {
+        let Some(index) = self.find(id) else { return };
+        let connection = &mut self.connections[index];
+        connection.restart_send_hold(&self.config, now);
+        if stood_in > 0 {
+            // No two KEEPALIVEs within a second (RFC 4271 §4.4).
+            connection.restart_keepalive(&mut self.jitter, now);
+            self.counters.sent.keepalive += u64::from(stood_in);
+            self.counters.stood_in += u64::from(stood_in);
         }
     }
 
@@ -373,6 +446,12 @@ impl Session {
             };
             let notification = Notification::hold_timer_expired();
             self.fail(id, DownReason::Sent { notification, problem }, now);
+        } else if take_if_due(&mut connection.send_hold, now) {
+            // RFC 9687 §4.3, event 29. The NOTIFICATION is tried, and delays nothing.
+            let seconds = connection.send_hold_time(&self.config).unwrap_or_default().as_secs();
+            let problem = format!("nothing that we sent was taken by the peer for {seconds} s");
+            let notification = Notification::send_hold_timer_expired();
+            self.fail(id, DownReason::Sent { notification, problem }, now);
         } else if take_if_due(&mut connection.keepalive, now) {
             connection.restart_keepalive(&mut self.jitter, now);
             self.send(id, Message::Keepalive);
@@ -384,8 +463,12 @@ impl Session {
         let Some(index) = self.find(id) else {
             return;
         };
-        let state = self.connections[index].state();
-        self.connections.remove(index);
+        let connection = self.connections.remove(index);
+        let state = connection.state();
+        let learned = self.learn_of_capabilities(&connection, &reason);
+        if state < State::Established && reason.is_bad_peer_as() {
+            self.present_alternative_to(connection.our_asn());
+        }
         match &reason {
             DownReason::Stopped { notification } | DownReason::Sent { notification, .. } => {
                 self.send(id, Message::Notification(notification.clone()));
@@ -403,11 +486,22 @@ impl Session {
             self.was_established(reason.clone(), now);
         }
         if last {
-            self.follow(reason.consequence(state), now);
+            // A second attempt that has more to hope for is no oscillation.
+            self.follow(if learned { Consequence::Hold } else { reason.consequence(state) }, now);
+        }
+    }
+
+    /// The peer says that we are not in this AS: from now on we are in the other one, if there are two. It says so over
+    /// each of two connections.
+    fn present_alternative_to(&mut self, refused: Asn) {
+        if let Some(alternative) = self.config.alternative_asn.as_mut().filter(|other| **other != refused) {
+            std::mem::swap(&mut self.config.local_asn, alternative);
         }
     }
 
     fn was_established(&mut self, reason: DownReason, now: Instant) {
+        // The peer may be another one when it comes back.
+        self.bare = false;
         let up = self.established_since.take().map_or(Duration::ZERO, |since| now - since);
         if up >= self.config.idle_hold_max {
             self.back_off.reset();

@@ -92,7 +92,9 @@ impl Pair {
             }
             Action::Down { .. } => self.downs += 1,
             Action::Established { .. } => {}
-            Action::Connect | Action::Deliver { .. } => panic!("nothing asks for {action:?}"),
+            Action::Connect | Action::CapabilitiesRefused | Action::Deliver { .. } => {
+                panic!("nothing asks for {action:?}")
+            }
         }
     }
 

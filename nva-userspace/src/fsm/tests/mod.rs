@@ -1,6 +1,8 @@
 //! Tests of the session as a whole; what they share.
 
+mod capabilities;
 mod collision;
+mod ending;
 mod interleavings;
 mod negotiation;
 mod network;

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
-use crate::packet::{DecodeError, Update};
+use crate::packet::DecodeError;
 
 /// How many speakers there are in a pair.
 const SIDES: usize = 2;
@@ -190,7 +190,7 @@ impl Network {
         let now = self.now;
         if let Some(connection) = self.speakers[index].established {
             self.speakers[index].session.sent_updates(1, now);
-            self.transmit(index, connection, Message::Update(Update::default()));
+            self.transmit(index, connection, Message::Update(Box::default()));
             let pause = Duration::from_secs(1 + self.random.u64(..60));
             self.schedule(now + pause, index, Arrival::Announce);
         }
@@ -218,6 +218,8 @@ impl Network {
                     let later = self.now + Duration::from_secs(1);
                     self.schedule(later, index, Arrival::Announce);
                 }
+                // A message that came as another one may have said so.
+                Action::CapabilitiesRefused => assert!(speaker.session.without_capabilities()),
                 Action::Deliver { .. } => assert!(speaker.established.is_some(), "routes before Established"),
                 Action::Down { .. } => {
                     assert!(speaker.established.take().is_some(), "down without having been up");
@@ -279,6 +281,10 @@ impl Network {
                 self.stream(speaker, Event::ConnectionClosed { connection, reason: "cut".to_owned() }, connection);
             }
             self.silent.insert(connection);
+        }
+        if !self.silent.contains(&connection) {
+            let now = self.now;
+            self.speakers[from].session.handle_event(Event::Sent { connection, stood_in: 0 }, now);
         }
         let garbled = self.happens(self.faults.garbled);
         let message = if garbled { Err(DecodeError::NotSynchronized) } else { Ok(message) };

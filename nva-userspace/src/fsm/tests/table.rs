@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::fsm::DownReason;
-use crate::packet::iana::{fsm_error, open_error};
-use crate::packet::{DecodeError, OpenProblem, RouteRefresh, Update};
+use crate::packet::iana::{self, fsm_error, open_error};
+use crate::packet::{DecodeError, OpenProblem, RefreshSubtype, RouteRefresh};
 
 /// The states of the RFC, Idle in both its kinds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
@@ -29,12 +29,12 @@ enum On {
     IncomingOpened,
     ConnectFailed,
     Closed,
+    BfdDown,
     Open,
     OpenOfAnotherAs,
     Keepalive,
     Update,
     RouteRefresh,
-    RouteRefreshOfUnknownFamily,
     Cease,
     VersionNotification,
     HeaderError,
@@ -54,12 +54,12 @@ const EVENTS: [On; 19] = [
     On::IncomingOpened,
     On::ConnectFailed,
     On::Closed,
+    On::BfdDown,
     On::Open,
     On::OpenOfAnotherAs,
     On::Keepalive,
     On::Update,
     On::RouteRefresh,
-    On::RouteRefreshOfUnknownFamily,
     On::Cease,
     On::VersionNotification,
     On::HeaderError,
@@ -137,13 +137,15 @@ fn our_open() -> Message {
         capabilities: vec![
             Capability::Multiprotocol { afi: 1, safi: 1 },
             Capability::RouteRefresh,
+            Capability::EnhancedRouteRefresh,
+            Capability::ExtendedMessage,
             Capability::FourOctetAs(Asn(65000)),
         ],
     })
 }
 
 fn refresh(afi: u16) -> Message {
-    Message::RouteRefresh(RouteRefresh { afi, safi: 1 })
+    Message::RouteRefresh(RouteRefresh { afi, safi: 1, subtype: RefreshSubtype::Request })
 }
 
 fn header_error() -> DecodeError {
@@ -155,7 +157,7 @@ fn open_error() -> DecodeError {
 }
 
 fn update_error() -> DecodeError {
-    let context = crate::fsm::negotiation::opening_context();
+    let context = crate::fsm::negotiation::opening_context(&[]);
     // Withdrawn Routes Length reaches beyond the message.
     let frame = [&[0xff; 16][..], &[0, 23, 2, 0xff, 0xff, 0, 0]].concat();
     crate::packet::decode(&frame, &context).expect_err("the lengths do not fit")
@@ -182,13 +184,17 @@ fn expected(from: From, on: On) -> Then {
                 Then::late(here)
             }
         },
+        On::BfdDown if from == From::Established => {
+            let problem = "BFD: detection time expired";
+            Then::fails_with(from, error_code::CEASE, iana::cease::BFD_DOWN, &[], problem)
+        }
+        On::BfdDown => Then::late(here),
         On::Closed
         | On::Open
         | On::OpenOfAnotherAs
         | On::Keepalive
         | On::Update
         | On::RouteRefresh
-        | On::RouteRefreshOfUnknownFamily
         | On::Cease
         | On::VersionNotification
         | On::HeaderError
@@ -247,12 +253,11 @@ fn expected_on_connection(from: From, on: On) -> Then {
             Then::goes(State::Established, vec![Action::Established { connection: ConnectionId(1), negotiated }])
         }
         On::Update if established => {
-            Then::goes(here, vec![Action::Deliver { message: Message::Update(Update::default()) }])
+            Then::goes(here, vec![Action::Deliver { message: Message::Update(Box::default()) }])
         }
         On::RouteRefresh if established => Then::goes(here, vec![Action::Deliver { message: refresh(1) }]),
-        On::RouteRefreshOfUnknownFamily if established => Then::goes(here, Vec::new()),
         On::Update => Then::unexpected(from, 2, "UPDATE"),
-        On::RouteRefresh | On::RouteRefreshOfUnknownFamily => Then::unexpected(from, 5, "ROUTE-REFRESH"),
+        On::RouteRefresh => Then::unexpected(from, 5, "ROUTE-REFRESH"),
         On::Cease => Then::fails(from, DownReason::Received { notification: shutdown() }),
         On::VersionNotification => {
             let notification = Notification::new(error_code::OPEN_MESSAGE, open_error::UNSUPPORTED_VERSION, &[0, 3]);
@@ -273,7 +278,8 @@ fn expected_on_connection(from: From, on: On) -> Then {
         | On::Silence
         | On::OutgoingOpened
         | On::IncomingOpened
-        | On::ConnectFailed => Then::goes(here, Vec::new()),
+        | On::ConnectFailed
+        | On::BfdDown => Then::goes(here, Vec::new()),
     }
 }
 
@@ -296,6 +302,9 @@ fn event(on: On) -> Option<Event> {
         On::IncomingOpened => return Some(opened(2, Direction::Incoming)),
         On::ConnectFailed => return Some(Event::ConnectFailed { reason: "timed out".to_owned() }),
         On::Closed => return Some(closed(1)),
+        On::BfdDown => {
+            return Some(Event::BfdDown { at: seconds(100), reason: "detection time expired".to_owned() });
+        }
         On::HeaderError => return failed(header_error()),
         On::OpenError => return failed(open_error()),
         On::UpdateError => return failed(update_error()),
@@ -304,9 +313,8 @@ fn event(on: On) -> Option<Event> {
             Message::Open(Open { my_as: 65002, capabilities: vec![Capability::FourOctetAs(Asn(65002))], ..peer_open() })
         }
         On::Keepalive => Message::Keepalive,
-        On::Update => Message::Update(Update::default()),
+        On::Update => Message::Update(Box::default()),
         On::RouteRefresh => refresh(1),
-        On::RouteRefreshOfUnknownFamily => refresh(2),
         On::Cease => Message::Notification(shutdown()),
         On::VersionNotification => {
             Message::Notification(Notification::new(error_code::OPEN_MESSAGE, open_error::UNSUPPORTED_VERSION, &[0, 3]))
@@ -353,6 +361,20 @@ fn check_timers(session: &Session, from: From, on: On) {
     }
     assert_eq!(session.negotiated().is_some(), session.state() >= State::OpenConfirm);
     assert_eq!(session.established_since().is_some(), session.state() == State::Established);
+}
+
+#[test]
+fn bfd_takes_down_the_session_that_it_watched_and_no_later_one() {
+    let down = |at| Event::BfdDown { at: seconds(at), reason: "detection time expired".to_owned() };
+    let mut session = session_in(State::Established, config(), seconds(10));
+    assert_eq!(step(&mut session, down(9), seconds(11)), [], "it was another session then");
+    assert_eq!(session.counters().late_events, 1);
+    assert_eq!(session.state(), State::Established);
+    step(&mut session, down(11), seconds(11));
+    assert_eq!(session.state(), State::Idle);
+    let error = session.last_error().expect("it failed").reason.to_string();
+    assert_eq!(error, "sent Cease/BFD Down: BFD: detection time expired");
+    assert_eq!(step(&mut session, down(11), seconds(11)), [], "once is enough");
 }
 
 #[test]
@@ -410,16 +432,17 @@ fn what_was_not_sent_yet_is_not_sent_to_a_closed_connection() {
 fn counts_messages_by_type() {
     let mut session = session_in(State::Established, config(), seconds(0));
     session.sent_updates(1, seconds(1));
-    session.handle_event(received(1, Message::Update(Update::default())), seconds(1));
+    session.handle_event(received(1, Message::Update(Box::default())), seconds(1));
     session.handle_event(received(1, refresh(2)), seconds(1));
     assert!(session.request_refresh(crate::net::AfiSafi::Ipv4Unicast));
     assert!(!session.request_refresh(crate::net::AfiSafi::Ipv6Unicast), "that family was not negotiated");
     session.handle_event(Event::Received { connection: ConnectionId(1), message: Err(update_error()) }, seconds(2));
     assert!(!session.request_refresh(crate::net::AfiSafi::Ipv4Unicast), "the session is down");
     let counters = *session.counters();
-    let sent = crate::fsm::MessageCounts { open: 1, update: 1, notification: 1, keepalive: 1, route_refresh: 1 };
-    let came = crate::fsm::MessageCounts { open: 1, update: 1, notification: 0, keepalive: 1, route_refresh: 1 };
+    let route_refresh = crate::fsm::RefreshCounts { requests: 1, ..Default::default() };
+    let sent = crate::fsm::MessageCounts { open: 1, update: 1, notification: 1, keepalive: 1, route_refresh };
+    let came = crate::fsm::MessageCounts { notification: 0, ..sent };
     assert_eq!((counters.sent, counters.received), (sent, came));
-    assert_eq!((counters.undecodable, counters.established, counters.ignored_refreshes), (1, 1, 1));
+    assert_eq!((counters.undecodable, counters.established), (1, 1));
     assert_eq!(sent.total(), 5);
 }

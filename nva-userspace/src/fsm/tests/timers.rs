@@ -1,7 +1,8 @@
 //! When things happen.
 
 use super::*;
-use crate::packet::Update;
+use crate::net::AfiSafi;
+use crate::packet::{RefreshSubtype, RouteRefresh};
 
 /// How long it is from now to the next deadline.
 fn next(session: &Session, now: Instant) -> Duration {
@@ -58,6 +59,7 @@ fn keepalives_go_out_every_third_of_the_hold_time_less_jitter() {
         now = now + wait;
         session.handle_timeout(now);
         assert_eq!(actions(&mut session), [send(1, Message::Keepalive)]);
+        session.handle_event(Event::Sent { connection: ConnectionId(1), stood_in: 0 }, now);
         session.handle_event(received(1, Message::Keepalive), now);
     }
 }
@@ -78,7 +80,7 @@ fn an_update_is_as_good_as_a_keepalive() {
     assert!(within(due - seconds(20), 22.5, 30.0), "sent: the keepalive timer starts anew");
 
     // Received: so does the hold timer. Keepalives go out meanwhile.
-    session.handle_event(received(1, Message::Update(Update::default())), seconds(80));
+    session.handle_event(received(1, Message::Update(Box::default())), seconds(80));
     session.handle_timeout(seconds(169));
     assert_eq!(session.state(), State::Established);
     session.handle_timeout(seconds(170));
@@ -87,7 +89,7 @@ fn an_update_is_as_good_as_a_keepalive() {
 
 #[test]
 fn a_route_refresh_does_not_keep_the_session() {
-    let refresh = Message::RouteRefresh(crate::packet::RouteRefresh { afi: 1, safi: 1 });
+    let refresh = Message::RouteRefresh(RouteRefresh::new(AfiSafi::Ipv4Unicast, RefreshSubtype::Request));
     let mut session = session_in(State::Established, config(), seconds(0));
     session.handle_event(received(1, refresh), seconds(80));
     session.handle_timeout(seconds(90));
@@ -112,6 +114,86 @@ fn without_a_hold_time_no_timer_runs() {
         session.sent_updates(1, seconds(1));
         assert_eq!((session.state(), session.poll_timeout()), (State::Established, None), "{ours} and {theirs}");
     }
+}
+
+/// An Established session with these hold times.
+fn established(hold_time: u16, send_hold_time: Option<u16>) -> Session {
+    let mut session = session_in(State::OpenSent, SessionConfig { hold_time, send_hold_time, ..config() }, seconds(0));
+    session.handle_event(received(1, Message::Open(Open { hold_time, ..peer_open() })), seconds(0));
+    session.handle_event(received(1, Message::Keepalive), seconds(0));
+    assert_eq!(session.state(), State::Established);
+    session
+}
+
+/// Lets time pass up to here, with a peer that says something every second.
+fn hear_until(session: &mut Session, from: u64, to: u64) {
+    for second in from..=to {
+        session.handle_event(received(1, Message::Keepalive), seconds(second));
+        session.handle_timeout(seconds(second));
+    }
+}
+
+/// RFC 9687 §6: eight minutes or twice the hold time; §4.3: never without a hold time.
+#[test]
+fn a_peer_that_takes_nothing_is_left_after_the_send_hold_time() {
+    let table = [
+        (90, None, Some(480)),
+        (300, None, Some(600)),
+        (9, Some(12), Some(12)),
+        (90, Some(0), None),
+        (0, None, None),
+        (0, Some(12), None),
+    ];
+    for (hold_time, configured, expected) in table {
+        let mut session = established(hold_time, configured);
+        let Some(expected) = expected else {
+            hear_until(&mut session, 1, 1000);
+            assert_eq!(session.state(), State::Established, "{hold_time} {configured:?}");
+            continue;
+        };
+        hear_until(&mut session, 1, expected - 1);
+        assert_eq!(session.state(), State::Established, "{hold_time} {configured:?}");
+        actions(&mut session);
+        let missed = [expected - 1, expected].map(|second| session.misses_the_peer(seconds(second)));
+        assert_eq!(missed, [false, true]);
+        session.handle_timeout(seconds(expected));
+        let told = notify(1, Notification::new(8, 0, &[]));
+        let asked = actions(&mut session);
+        assert_eq!((&asked[0], &asked[1]), (&told, &close(1)), "{hold_time} {configured:?}");
+        assert_eq!((session.state(), session.counters().connect_retries), (State::Idle, 1));
+        let problem =
+            format!("sent Send Hold Timer Expired: nothing that we sent was taken by the peer for {expected} s");
+        assert_eq!(session.last_error().map(|error| error.reason.to_string()), Some(problem));
+    }
+}
+
+#[test]
+fn whatever_the_peer_takes_starts_the_send_hold_time_anew() {
+    let mut session = established(9, Some(12));
+    let sent = |stood_in| Event::Sent { connection: ConnectionId(1), stood_in };
+    hear_until(&mut session, 1, 11);
+    session.handle_event(sent(0), seconds(11));
+    hear_until(&mut session, 12, 22);
+    assert_eq!(session.state(), State::Established);
+    session.handle_timeout(seconds(23));
+    assert_eq!(session.state(), State::Idle);
+    // Before a session is established the timer does not run, and afterwards it is of no concern.
+    session.handle_event(sent(1), seconds(24));
+    assert_eq!((session.counters().stood_in, session.counters().late_events), (0, 0));
+    let mut session = session_in(State::OpenConfirm, config(), seconds(0));
+    session.handle_event(sent(0), seconds(1));
+    assert!(session.poll_timeout() < Some(seconds(100)), "only hold time and keepalive");
+}
+
+#[test]
+fn a_keepalive_that_was_sent_in_our_stead_counts_and_is_not_sent_twice() {
+    let mut session = established(90, None);
+    actions(&mut session);
+    let before = session.counters().sent.keepalive;
+    session.handle_event(Event::Sent { connection: ConnectionId(1), stood_in: 2 }, seconds(31));
+    assert_eq!((session.counters().sent.keepalive, session.counters().stood_in), (before + 2, 2));
+    session.handle_timeout(seconds(31));
+    assert_eq!(actions(&mut session), [], "the keepalive timer has started anew");
 }
 
 /// Lets the session fail once and returns how long it is held in Idle.
