@@ -26,8 +26,8 @@ impl About {
         self.events.send(TransportEvent::Received { peer: self.peer, connection: self.id, frame }).await
     }
 
-    pub(super) fn writable(&self) -> TransportEvent {
-        TransportEvent::Writable { peer: self.peer, connection: self.id }
+    pub(super) fn writable(&self, stood_in: u32) -> TransportEvent {
+        TransportEvent::Writable { peer: self.peer, connection: self.id, stood_in }
     }
 
     pub(super) async fn closed(&self, reason: String) {

@@ -1,6 +1,7 @@
 //! One connection: its handle, and the two tasks behind it.
 
 use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -9,12 +10,11 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::about::About;
-use super::{Endpoints, TransportEvent, reader, socket, writer};
+use super::writer::Urgent;
+use super::{Endpoints, TransportEvent, Ttl, reader, socket, writer};
 use crate::fsm::ConnectionId;
+use crate::packet::MAX_MESSAGE;
 use crate::route::PeerId;
-
-/// Events of all connections together that wait to be handled before reading stops.
-pub const READ_AHEAD: usize = 256;
 
 /// Buffers of updates that wait for the socket.
 pub(super) const WRITE_AHEAD: usize = 4;
@@ -28,8 +28,10 @@ pub struct Connection {
     /// The two ends.
     pub endpoints: Endpoints,
     peer: PeerId,
-    urgent: mpsc::UnboundedSender<Vec<u8>>,
+    urgent: mpsc::UnboundedSender<Urgent>,
     updates: mpsc::Sender<Vec<u8>>,
+    /// The longest message that is taken for one.
+    longest: Arc<AtomicUsize>,
     /// Never sent on: the reader sees it go when the connection is closed.
     open: oneshot::Sender<()>,
     /// The reader and the writer, which end with this.
@@ -46,19 +48,20 @@ impl Connection {
         peer: PeerId,
         stream: TcpStream,
         endpoints: Endpoints,
-        multihop: Option<u8>,
+        ttl: Ttl,
         events: mpsc::Sender<TransportEvent>,
     ) -> io::Result<Connection> {
-        socket::prepare(&(&stream).into(), endpoints.remote_address(), multihop)?;
+        socket::prepare(&(&stream).into(), endpoints.remote_address(), ttl)?;
         let (read, write) = stream.into_split();
         let (urgent, urgent_queue) = mpsc::unbounded_channel();
         let (updates, update_queue) = mpsc::channel(WRITE_AHEAD);
         let (open, closing) = oneshot::channel();
         let about = About { peer, id, events, write_error: Arc::new(OnceLock::new()) };
+        let longest = Arc::new(AtomicUsize::new(MAX_MESSAGE));
         let mut tasks = JoinSet::new();
-        tasks.spawn(reader::run(read, closing, about.clone()));
+        tasks.spawn(reader::run(read, closing, Arc::clone(&longest), about.clone()));
         tasks.spawn(writer::run(write, urgent_queue, update_queue, about));
-        Ok(Connection { endpoints, peer, urgent, updates, open, tasks })
+        Ok(Connection { endpoints, peer, urgent, updates, longest, open, tasks })
     }
 
     /// Whose connection it is.
@@ -66,11 +69,21 @@ impl Connection {
         self.peer
     }
 
+    /// Messages of up to so many octets are taken from now on: 4096 before the first call. To be set before the peer
+    /// is told that it may send them.
+    pub fn take_up_to(&self, octets: usize) {
+        self.longest.store(octets, Ordering::Relaxed);
+    }
+
     /// Sends whole messages ahead of all updates that wait. There are few of these (a session's own messages), so
     /// their queue has no bound.
-    pub fn send(&self, octets: Vec<u8>) {
+    ///
+    /// From now on, and until the next call or update, a KEEPALIVE is sent whenever nothing else was for a little more than
+    /// `keepalive`; for a minute at most, so that an owner who will never speak again does not live on in the eyes of
+    /// the peer.
+    pub fn send(&self, octets: Vec<u8>, keepalive: Option<Duration>) {
         // Where the writer is gone TransportEvent::Closed is on its way.
-        let _ = self.urgent.send(octets);
+        let _ = self.urgent.send(Urgent { octets, keepalive });
     }
 
     /// Room for one buffer of updates; `None` while the peer does not read: [`TransportEvent::Writable`] tells when.

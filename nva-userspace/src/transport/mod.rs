@@ -1,18 +1,26 @@
-//! TCP for BGP sessions: listening, connecting, framing, and output with back-pressure.
+//! TCP for BGP sessions: listening, connecting, framing, and output with back-pressure. UDP for BFD is in [`bfd`].
 //!
 //! Knows nothing of sessions: it carries whole messages, and says through [`TransportEvent`] what happened to
-//! connections. Each connection has a task that reads and one that writes; octets wait in bounded queues only, so a
-//! peer that floods us is slowed down by TCP and a peer that does not read costs a few buffers.
+//! connections. Each connection has a task that reads and one that writes, and a bounded queue each way, so a
+//! peer that floods us is slowed down by TCP and a peer that does not read costs a few buffers. The tasks run on a thread
+//! of their own ([`IoThread`]): while the owner of a connection is busy, its KEEPALIVEs go out all the same.
 
 mod about;
+pub mod bfd;
 mod connection;
+mod inbox;
+mod io_thread;
 mod reader;
+mod security;
 mod socket;
 #[cfg(test)]
 mod tests;
 mod writer;
 
-pub use connection::{Connection, READ_AHEAD};
+pub use connection::Connection;
+pub use inbox::{Inboxes, READ_AHEAD};
+pub use io_thread::IoThread;
+pub use security::{Password, PasswordError, Signed, Ttl, first_ttl};
 pub use socket::{ConnectOptions, Listener, connect};
 
 use std::net::{IpAddr, SocketAddr};
@@ -33,12 +41,14 @@ pub enum TransportEvent {
         /// The message with its header.
         frame: Result<Vec<u8>, DecodeError>,
     },
-    /// The connection can take more updates.
+    /// Something was written, and the connection can take more updates.
     Writable {
         /// The peer.
         peer: PeerId,
         /// The connection.
         connection: ConnectionId,
+        /// How many KEEPALIVEs were sent in the owner's stead since this was told last.
+        stood_in: u32,
     },
     /// The connection ended, from the other side or by an error: the last event about it.
     Closed {

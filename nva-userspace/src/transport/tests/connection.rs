@@ -5,13 +5,13 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::super::connection::WRITE_AHEAD;
-use super::{Event, PEER, keepalive, message, notification, pair, soon};
+use super::{Event, PEER, TransportEvent, keepalive, message, nothing_more, notification, pair, soon};
 
 #[tokio::test]
 async fn what_is_sent_arrives() {
     let mut pair = pair(4).await;
     assert_eq!(pair.near.peer(), PEER);
-    pair.near.send(keepalive());
+    pair.near.send(keepalive(), None);
     pair.near.reserve().expect("there is room").send(message(2, 5, 1));
     let mut octets = vec![0; 43];
     soon(pair.far.read_exact(&mut octets)).await.expect("it arrives");
@@ -37,8 +37,8 @@ async fn a_peer_that_does_not_read_costs_a_few_buffers() {
 async fn urgent_messages_overtake_the_updates_that_wait() {
     let mut pair = pair(4).await;
     let count = pair.fill().await;
-    pair.near.send(keepalive());
-    pair.near.send(notification());
+    pair.near.send(keepalive(), None);
+    pair.near.send(notification(), None);
     let mut octets = vec![0; usize::from(count) * 4019 + 40];
     soon(pair.far.read_exact(&mut octets)).await.expect("it arrives");
     // All but those in the queue were on their way already.
@@ -60,7 +60,7 @@ async fn a_close_delivers_the_last_words_though_nobody_handles_events() {
     soon(read.read_exact(&mut update)).await.expect("it arrives");
     assert_eq!(update, message(2, 5, 1));
     pair.near.reserve().expect("there is room").send(message(2, 5, 2));
-    pair.near.send(notification());
+    pair.near.send(notification(), None);
     let closed = pair.near.close();
     let mut last_words = Vec::new();
     soon(read.read_to_end(&mut last_words)).await.expect("no reset destroys them");
@@ -78,15 +78,15 @@ async fn a_close_delivers_the_last_words_though_nobody_handles_events() {
 async fn a_close_does_not_wait_for_ever() {
     let mut pair = pair(4).await;
     pair.fill().await;
-    pair.near.send(notification());
+    pair.near.send(notification(), None);
     soon(pair.near.close_within(Duration::from_millis(50))).await.expect("it ends though the peer reads nothing");
-    assert!(soon(pair.events.recv()).await.is_none());
+    nothing_more(&mut pair.events).await;
     // The same if the peer reads all and does not close.
     let mut pair = super::pair(4).await;
     let closed = pair.near.close_within(Duration::from_millis(50));
     assert_eq!(soon(pair.far.read(&mut [0])).await.expect("closed in order"), 0);
     soon(closed).await.expect("it ends");
-    assert!(soon(pair.events.recv()).await.is_none());
+    nothing_more(&mut pair.events).await;
 }
 
 #[tokio::test]
@@ -94,7 +94,7 @@ async fn a_dropped_connection_is_cut() {
     let mut pair = pair(4).await;
     let count = pair.fill().await;
     drop(pair.near);
-    assert!(soon(pair.events.recv()).await.is_none());
+    nothing_more(&mut pair.events).await;
     // What the kernel had taken over may still come, what waited in our queue does not.
     let mut rest = Vec::new();
     let end = soon(pair.far.read_to_end(&mut rest)).await;
@@ -108,7 +108,7 @@ async fn the_end_is_told_once() {
     pair.far.shutdown().await.expect("it is open");
     assert_eq!(pair.event().await, Event::Closed("closed by the peer in the middle of a message".to_owned()));
     // To somebody who only speaks no more, one can still speak.
-    pair.near.send(notification());
+    pair.near.send(notification(), None);
     let mut octets = vec![0; 21];
     soon(pair.far.read_exact(&mut octets)).await.expect("it arrives");
     pair.ends_without_a_word().await;
@@ -122,17 +122,18 @@ async fn what_the_peer_said_last_comes_before_its_end_even_if_writing_fails_firs
         pair.far.write_all(&[keepalive(), keepalive(), notification()].concat()).await.expect("the other end reads");
         socket2::SockRef::from(&pair.far).set_linger(Some(Duration::ZERO)).expect("a reset instead of an end");
         drop(pair.far);
-        pair.near.send(keepalive());
-        pair.near.send(keepalive());
+        pair.near.send(keepalive(), None);
+        pair.near.send(keepalive(), None);
         let mut told = Vec::new();
         while !matches!(told.last(), Some(Event::Closed(_))) {
             told.push(soon(pair.events.recv()).await.map_or(Event::Nothing, Event::from));
         }
         let closed = told.pop();
+        told.retain(|event| *event != Event::Writable);
         let said = [keepalive(), keepalive(), notification()];
         assert_eq!(told, said.map(|message| Event::Received(Ok(message))), "then {closed:?}");
         drop(pair.near);
-        assert!(soon(pair.events.recv()).await.is_none());
+        nothing_more(&mut pair.events).await;
     }
 }
 
@@ -146,7 +147,33 @@ async fn a_failure_to_write_ends_the_connection() {
         panic!("nothing but the end is told");
     };
     assert!(reason.contains("reset") || reason.contains("Broken pipe"), "{reason}");
-    pair.near.send(keepalive());
+    pair.near.send(keepalive(), None);
     soon(pair.near.close()).await.expect("it ends at once");
-    assert!(soon(pair.events.recv()).await.is_none());
+    nothing_more(&mut pair.events).await;
+}
+
+#[tokio::test]
+async fn keepalives_go_out_while_the_owner_is_busy_and_it_is_told() {
+    let mut pair = pair(4).await;
+    pair.near.send(keepalive(), Some(Duration::from_millis(20)));
+    let mut octets = vec![0; 4 * 19];
+    soon(pair.far.read_exact(&mut octets)).await.expect("they arrive");
+    assert_eq!(octets, keepalive().repeat(4));
+    let mut told = 0;
+    while told < 3 {
+        match soon(pair.events.recv()).await {
+            Some(TransportEvent::Writable { stood_in, .. }) => told += stood_in,
+            other => panic!("{other:?}"),
+        }
+    }
+    // Without an interval it stops; what was on its way comes before.
+    pair.near.send(notification(), None);
+    let mut rest = Vec::new();
+    while !rest.ends_with(&notification()) {
+        soon(pair.far.read_buf(&mut rest)).await.expect("it arrives");
+    }
+    let closed = pair.near.close();
+    assert_eq!(soon(pair.far.read_buf(&mut rest)).await.expect("closed in order"), 0, "nothing comes afterwards");
+    drop(pair.far);
+    soon(closed).await.expect("it ends");
 }

@@ -1,5 +1,6 @@
 //! Cutting the stream into messages, at whatever places the network cuts it.
 
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, OnceLock};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -8,13 +9,13 @@ use tokio::sync::mpsc;
 use super::super::about::About;
 use super::super::reader::pass_on;
 use super::{Event, ID, PEER, keepalive, message, notification, pair, soon};
-use crate::packet::DecodeError;
+use crate::packet::{DecodeError, MAX_EXTENDED_MESSAGE, MAX_MESSAGE};
 
 /// Reads `first`, then `second`, then the end: the events, and why it ended.
 async fn read_both(first: &[u8], second: &[u8]) -> (Vec<Event>, String) {
     let (events, mut told) = mpsc::channel(16);
     let about = About { peer: PEER, id: ID, events, write_error: Arc::new(OnceLock::new()) };
-    let reason = soon(pass_on(&mut first.chain(second), &about)).await;
+    let reason = soon(pass_on(&mut first.chain(second), &AtomicUsize::new(MAX_MESSAGE), &about)).await;
     drop(about);
     let mut all = Vec::new();
     while let Some(event) = told.recv().await {
@@ -80,6 +81,26 @@ async fn more_than_one_chunk_at_once() {
 }
 
 #[tokio::test]
+async fn a_message_may_be_as_long_as_the_session_allows() {
+    let mut pair = pair(4).await;
+    let longest = message(2, MAX_EXTENDED_MESSAGE - 19, 7);
+    pair.near.take_up_to(MAX_EXTENDED_MESSAGE);
+    let (_, mut write) = pair.far.split();
+    let events = &mut pair.events;
+    for _ in 0..3 {
+        let (written, event) = soon(async { tokio::join!(write.write_all(&longest), events.recv()) }).await;
+        written.expect("the other end reads");
+        assert_eq!(event.map(Event::from), Some(Event::Received(Ok(longest.clone()))));
+    }
+    // Where the session allows less, the header alone is enough to say no.
+    pair.near.take_up_to(MAX_MESSAGE);
+    pair.far.write_all(&message(2, 4078, 0)[..19]).await.expect("the other end reads");
+    let error = DecodeError::BadLength { length: 4097, kind: None };
+    assert_eq!(pair.event().await, Event::Received(Err(error)));
+    pair.ends_without_a_word().await;
+}
+
+#[tokio::test]
 async fn nothing_is_read_after_a_header_that_cannot_be_one() {
     let mut pair = pair(4).await;
     let garbage = [b"GET / HTTP/1.1\r\n\r\n\r\n".to_vec(), keepalive()].concat();
@@ -88,7 +109,7 @@ async fn nothing_is_read_after_a_header_that_cannot_be_one() {
     assert_eq!(pair.event().await, Event::Received(Err(DecodeError::NotSynchronized)));
     // The answer reaches the peer, whatever else it has said meanwhile.
     pair.far.write_all(&keepalive()).await.expect("the other end reads");
-    pair.near.send(notification());
+    pair.near.send(notification(), None);
     let closed = pair.near.close();
     let mut last_words = Vec::new();
     soon(pair.far.read_to_end(&mut last_words)).await.expect("closed in order");

@@ -8,13 +8,13 @@ use socket2::{Domain, SockRef, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
-use super::super::{ConnectOptions, Connection, Endpoints, Listener, connect};
+use super::super::{ConnectOptions, Connection, Endpoints, Listener, Ttl, connect};
 use super::{ID, PEER, loopback, soon};
 
 const CS6: u32 = 0xC0;
 
 fn options(remote: SocketAddr) -> ConnectOptions {
-    ConnectOptions { remote, local: None, multihop: None, timeout: Duration::from_secs(20) }
+    ConnectOptions { remote, local: None, ttl: Ttl::Limited(1), password: None, timeout: Duration::from_secs(20) }
 }
 
 async fn both(listener: &Listener, options: ConnectOptions) -> [(TcpStream, Endpoints); 2] {
@@ -31,7 +31,7 @@ fn second(stream: TcpStream) -> (TcpStream, Socket) {
 
 #[tokio::test]
 async fn ipv4_sockets_are_marked_and_limited() {
-    let listener = Listener::bind(loopback(0)).expect("listening");
+    let listener = Listener::bind(loopback(0), []).expect("listening");
     let remote = listener.local_address().expect("an address");
     let local = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
     let [near, far] = both(&listener, ConnectOptions { local: Some(local), ..options(remote) }).await;
@@ -39,11 +39,11 @@ async fn ipv4_sockets_are_marked_and_limited() {
     assert_eq!(near.1.local.ip(), local);
     assert_eq!((far.1.local, far.1.remote), (near.1.remote, near.1.local));
     let (events, _told) = mpsc::channel(1);
-    for ((stream, endpoints), multihop, ttl) in [(near, None, 1), (far, Some(8), 8)] {
+    for ((stream, endpoints), ttl) in [(near, 1), (far, 8)] {
         let (stream, socket) = second(stream);
-        let connection = Connection::start(ID, PEER, stream, endpoints, multihop, events.clone());
+        let connection = Connection::start(ID, PEER, stream, endpoints, Ttl::Limited(ttl), events.clone());
         assert_eq!(connection.expect("started").endpoints, endpoints);
-        assert_eq!(socket.ttl_v4().expect("a TTL"), ttl);
+        assert_eq!(socket.ttl_v4().expect("a TTL"), u32::from(ttl));
         assert_eq!(socket.tos_v4().expect("a TOS"), CS6);
         assert!(socket.tcp_nodelay().expect("an option"));
     }
@@ -51,15 +51,15 @@ async fn ipv4_sockets_are_marked_and_limited() {
 
 #[tokio::test]
 async fn ipv6_sockets_are_marked_and_limited() {
-    let listener = Listener::bind(SocketAddr::from((Ipv6Addr::LOCALHOST, 0))).expect("listening");
+    let listener = Listener::bind(SocketAddr::from((Ipv6Addr::LOCALHOST, 0)), []).expect("listening");
     let remote = listener.local_address().expect("an address");
-    let [near, far] = both(&listener, ConnectOptions { multihop: Some(255), ..options(remote) }).await;
+    let [near, far] = both(&listener, ConnectOptions { ttl: Ttl::Limited(255), ..options(remote) }).await;
     assert_eq!(SockRef::from(&near.0).unicast_hops_v6().expect("a hop limit"), 255, "from the first packet on");
     let (events, _told) = mpsc::channel(1);
-    for ((stream, endpoints), multihop, hops) in [(near, Some(255), 255), (far, None, 1)] {
+    for ((stream, endpoints), ttl) in [(near, 255), (far, 1)] {
         let (stream, socket) = second(stream);
-        Connection::start(ID, PEER, stream, endpoints, multihop, events.clone()).expect("started");
-        assert_eq!(socket.unicast_hops_v6().expect("a hop limit"), hops);
+        Connection::start(ID, PEER, stream, endpoints, Ttl::Limited(ttl), events.clone()).expect("started");
+        assert_eq!(socket.unicast_hops_v6().expect("a hop limit"), u32::from(ttl));
         assert_eq!(socket.tclass_v6().expect("a traffic class"), CS6);
     }
 }
@@ -79,19 +79,19 @@ async fn a_mapped_address_is_an_ipv4_address() {
     assert_eq!(endpoints.remote_address(), IpAddr::V4(Ipv4Addr::LOCALHOST));
     let (stream, socket) = second(stream);
     let (events, _told) = mpsc::channel(1);
-    Connection::start(ID, PEER, stream, endpoints, None, events).expect("started");
+    Connection::start(ID, PEER, stream, endpoints, Ttl::Limited(1), events).expect("started");
     assert_eq!(socket.ttl_v4().expect("a TTL"), 1);
     assert_eq!(socket.tos_v4().expect("a TOS"), CS6);
 }
 
 #[tokio::test]
 async fn both_families_are_listened_on_side_by_side() {
-    let ipv4 = Listener::bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0))).expect("listening");
+    let ipv4 = Listener::bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)), []).expect("listening");
     let port = ipv4.local_address().expect("an address").port();
-    let ipv6 = Listener::bind(SocketAddr::from((Ipv6Addr::UNSPECIFIED, port))).expect("the same port again");
+    let ipv6 = Listener::bind(SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)), []).expect("the same port again");
     both(&ipv4, options(loopback(port))).await;
     both(&ipv6, options(SocketAddr::from((Ipv6Addr::LOCALHOST, port)))).await;
-    let taken = Listener::bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))).expect_err("it is taken");
+    let taken = Listener::bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)), []).expect_err("it is taken");
     assert_eq!(taken.kind(), io::ErrorKind::AddrInUse);
 }
 

@@ -1,0 +1,37 @@
+//! The thread on which connections are opened, read and written.
+//!
+//! Whoever decides about routes may be busy for a while. Octets that have come are read meanwhile, as far as there is room
+//! for them, and KEEPALIVEs are sent.
+
+use std::io;
+use std::thread;
+
+use tokio::runtime::{Builder, Handle};
+use tokio::sync::oneshot;
+
+/// The thread; its tasks end with this.
+#[derive(Debug)]
+pub struct IoThread {
+    runtime: Handle,
+    /// Never sent on: the thread sees it go.
+    _alive: oneshot::Sender<()>,
+}
+
+impl IoThread {
+    /// Starts it, in this thread's network namespace.
+    pub fn start() -> io::Result<IoThread> {
+        let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
+        let handle = runtime.handle().clone();
+        let (alive, end) = oneshot::channel::<()>();
+        thread::Builder::new().name("nva-io".to_owned()).spawn(move || {
+            // An error says that it has gone, and that is what is waited for.
+            let _ = runtime.block_on(end);
+        })?;
+        Ok(IoThread { runtime: handle, _alive: alive })
+    }
+
+    /// Where to spawn tasks. What is spawned, and each socket that is made, while it is entered belongs to the thread.
+    pub fn runtime(&self) -> &Handle {
+        &self.runtime
+    }
+}
