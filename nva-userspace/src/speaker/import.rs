@@ -4,59 +4,134 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::as_path::{self, OwnAses};
 use super::config::PeerConfig;
+use super::roles;
+use crate::attributes::{Community, PathAttributes};
+use crate::fsm::Role;
 use crate::host::HostState;
 use crate::net::Prefix;
 use crate::policy::{self, Ineligible, Outcome, PeerView};
 use crate::rib::{Import, Received, Rejection};
 use crate::route::{Attributes, Interner, NextHop, Route, Source, SourceKind};
 
+/// The LOCAL_PREF of routes that are about to go: lower than that of any other (RFC 8326 §4.1 recommends 0).
+pub const LAST_CHOICE: u32 = 0;
+
+/// Who sends routes.
+#[derive(Clone, Copy, Debug)]
+pub struct Sender<'a> {
+    /// Its configuration.
+    pub config: &'a PeerConfig,
+    /// Its session's ends.
+    pub view: &'a PeerView,
+    /// Our own ASes on this session.
+    pub own: OwnAses,
+    /// Traffic is to be led away from the session.
+    pub drained: bool,
+    /// What we are to it (RFC 9234).
+    pub role: Option<Role>,
+}
+
 /// Decides about a received route.
-pub fn import(
-    received: &Route,
-    config: &PeerConfig,
-    view: &PeerView,
-    host: &HostState,
-    interner: &mut Interner,
-) -> Import {
-    if let Err(rejection) = check(received, config, view, host) {
+pub fn import(received: &Route, from: Sender<'_>, host: &HostState, interner: &mut Interner) -> Import {
+    let Sender { view, config, .. } = from;
+    if let Err(rejection) = check(received, from, host) {
         return Import::Rejected(rejection);
     }
-    match policy::evaluate(&config.import, received) {
+    match policy::evaluate(&config.import, received, None) {
         Outcome::Reject { decided_by } => {
             Import::Rejected(Rejection::Policy { decided_by: decided_by.to_string().into() })
         }
-        Outcome::Accept { attributes, next_hop: mode, .. } => {
+        Outcome::Accept { attributes, next_hop: mode, honour_blackhole, .. } => {
             let NextHop::Via(address) = received.next_hop else { return Import::Accepted(received.clone()) };
             // What the policy says about the next hop ends here, as an address (invariant 9).
             match policy::inbound_next_hop(address, mode, view, host) {
                 Err(fault) => Import::Rejected(rejected_next_hop(address, fault)),
                 Ok(address) => {
+                    let attributes = with_local_as(received, attributes, from.own);
+                    let attributes = last_choice(received, attributes, from);
+                    let discards = honour_blackhole && is_blackhole(received, attributes.as_ref());
+                    let attributes = if discards { Some(kept_inside(received, attributes)) } else { attributes };
+                    let next_hop = if discards { NextHop::Discard(address) } else { NextHop::Via(address) };
                     let attributes = attributes.map_or_else(|| received.attributes.clone(), |set| interner.intern(set));
-                    Import::Accepted(Route { next_hop: NextHop::Via(address), attributes, ..received.clone() })
+                    Import::Accepted(Route { next_hop, attributes, ..received.clone() })
                 }
             }
         }
     }
 }
 
-fn check(received: &Route, config: &PeerConfig, view: &PeerView, host: &HostState) -> Result<(), Rejection> {
+/// Whether a route has BLACKHOLE, as it came or by what the policy made of it.
+fn is_blackhole(received: &Route, changed: Option<&PathAttributes>) -> bool {
+    let has = |attributes: &PathAttributes| attributes.communities.contains(&Community::BLACKHOLE);
+    has(&received.attributes) || changed.is_some_and(has)
+}
+
+/// A route whose packets are dropped here stays in our AS (RFC 7999 §3.2), unless it is said already who may know it.
+fn kept_inside(received: &Route, changed: Option<PathAttributes>) -> PathAttributes {
+    let mut attributes = changed.unwrap_or_else(|| (*received.attributes).clone());
+    if !attributes.communities.contains(&Community::NO_ADVERTISE) {
+        attributes.add_community(Community::NO_EXPORT);
+    }
+    attributes
+}
+
+/// Puts the AS in front of the path that the peer believes us to be in: it is on the way there.
+fn with_local_as(received: &Route, changed: Option<PathAttributes>, own: OwnAses) -> Option<PathAttributes> {
+    let Some(local) = own.local.filter(|local| local.prepend) else { return changed };
+    let mut attributes = changed.unwrap_or_else(|| (*received.attributes).clone());
+    attributes.as_path.prepend(local.asn, 1);
+    Some(attributes)
+}
+
+/// Makes a route the last choice that is about to go: the peer says so, or the operator leads traffic away from the
+/// peer. The policy has no say in that (RFC 8326 §4.1), whether it took the community away or set a preference.
+fn last_choice(received: &Route, changed: Option<PathAttributes>, from: Sender<'_>) -> Option<PathAttributes> {
+    let announced = received.attributes.communities.contains(&Community::GRACEFUL_SHUTDOWN);
+    let honoured = announced && from.view.external && from.config.honour_graceful_shutdown;
+    if !honoured && !from.drained {
+        return changed;
+    }
+    let mut attributes = changed.unwrap_or_else(|| (*received.attributes).clone());
+    attributes.local_pref = Some(LAST_CHOICE);
+    if from.drained {
+        // RFC 8326 §4.2: whoever we tell of the route is to know.
+        attributes.add_community(Community::GRACEFUL_SHUTDOWN);
+    }
+    Some(attributes)
+}
+
+fn check(received: &Route, from: Sender<'_>, host: &HostState) -> Result<(), Rejection> {
+    let Sender { config, view, .. } = from;
     if !is_routable(received.prefix) {
         let rule = format!("{} is no prefix of single machines that can be reached (RFC 4271 §6.3)", received.prefix);
         return Err(Rejection::Guard { rule: rule.into() });
     }
-    let own = received.source.local_asn;
-    let path = &received.attributes.as_path;
-    if path.contains(own) {
-        // RFC 4271 §9.1.2
-        return Err(Rejection::OwnAs { asn: own });
+    if received.attributes.had_as_sets() && !config.allow_as_sets {
+        // RFC 9774 §3: as if it had been withdrawn.
+        return Err(Rejection::AsSet);
+    }
+    if let Some(rejection) = as_path::own_as_fault(&received.attributes.as_path, from.own, config.as_path) {
+        return Err(rejection);
+    }
+    let router_id = config.session.router_id;
+    let reflection = received.attributes.reflection.as_ref();
+    if reflection.is_some_and(|reflection| reflection.originator_id == Some(router_id)) {
+        // RFC 4456 §8
+        return Err(Rejection::OwnOriginator { router_id });
     }
     if config.enforce_first_as && view.external {
         check_first_as(received)?;
     }
+    if let (Some(role), SourceKind::Peer { asn, .. }) = (from.role, &received.source.kind)
+        && let Some(marked_by) = roles::leak(&received.attributes, role, *asn)
+    {
+        return Err(Rejection::RouteLeak { marked_by });
+    }
     match received.next_hop {
         NextHop::Own => Ok(()),
-        NextHop::Via(address) => policy::inbound_next_hop_fault(address, view, host)
+        NextHop::Via(address) | NextHop::Discard(address) => policy::inbound_next_hop_fault(address, view, host)
             .map_or(Ok(()), |fault| Err(rejected_next_hop(address, fault))),
     }
 }
@@ -103,15 +178,22 @@ pub fn outdated<'a>(routes: impl Iterator<Item = Received<'a>>, view: &PeerView,
     let mut known: BTreeMap<IpAddr, bool> = BTreeMap::new();
     let mut is_at_fault = |route: &Route| match route.next_hop {
         NextHop::Own => false,
-        NextHop::Via(address) => {
+        NextHop::Via(address) | NextHop::Discard(address) => {
             *known.entry(address).or_insert_with(|| policy::inbound_next_hop_fault(address, view, host).is_some())
         }
     };
     let mut is_outdated = |received: &Received<'_>| match received.import {
         Err(Rejection::OwnNextHop { .. } | Rejection::ForeignNextHop { .. }) => true,
-        Err(Rejection::OwnAs { .. } | Rejection::Policy { .. } | Rejection::Guard { .. }) => {
-            is_at_fault(received.route)
-        }
+        Err(Rejection::Presence { .. }) => false,
+        Err(
+            Rejection::OwnAs { .. }
+            | Rejection::AsSet
+            | Rejection::OwnOriginator { .. }
+            | Rejection::RouteLeak { .. }
+            | Rejection::Policy { .. }
+            | Rejection::ImportLimit { .. }
+            | Rejection::Guard { .. },
+        ) => is_at_fault(received.route),
         Ok(accepted) => is_at_fault(received.route) || is_at_fault(accepted),
     };
     routes.filter(|received| is_outdated(received)).map(|received| received.route.clone()).collect()

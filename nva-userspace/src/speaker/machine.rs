@@ -1,13 +1,12 @@
 //! What follows from a change of the machine's network: origination, next-hop tracking, and every import and export
 //! decision that rested on an address, a link or a route.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{Notice, Output, Speaker, import, originate};
+use super::{Notice, Output, Speaker, originate};
 use crate::attributes::PathAttributes;
 use crate::host::{HostDelta, HostEvent};
-use crate::net::{AfiSafi, Instant};
+use crate::net::{Instant, Prefix};
 use crate::rib::Import;
 use crate::route::{NextHop, Route};
 
@@ -30,16 +29,18 @@ impl Speaker {
         // Our own routes come back as events, too: they change no resolution, so nothing follows from them here.
         let changed = self.next_hops.refresh(&delta, &self.host);
         if !changed.is_empty() {
-            let deltas = self.rib.reconsider(&changed, &self.next_hops);
-            self.spread(deltas);
+            // What is told may change with a next hop's interface although the selected route is what it was.
+            self.decide_again(self.rib.prefixes_through(&changed));
         }
         if !delta.links.is_empty() || !delta.addresses.is_empty() {
             self.originate();
-            self.import_again();
-            self.export_again(|_| true);
-        } else if !changed.is_empty() {
-            let changed: BTreeSet<NextHop> = changed.into_iter().map(NextHop::Via).collect();
-            self.export_again(|best| changed.contains(&best.next_hop));
+            // Whether a received next hop is ours or on a subnet of ours (RFC 4271 §6.3) is a function of our addresses: a
+            // peer does not send again what we refused for a reason that has passed. Third-party and gateway next hops are
+            // functions of our interfaces, too: what was decided by them would else survive what it was based on.
+            for id in self.peers.ids() {
+                self.take_in_outdated(id);
+                self.tell_all(id);
+            }
         }
         self.flush(now);
         delta
@@ -60,35 +61,10 @@ impl Speaker {
             let route = Route { prefix: *prefix, next_hop: NextHop::Own, attributes, source };
             deltas.extend(self.rib.update(route.clone(), Import::Accepted(route), &self.next_hops));
         }
+        let gone: Vec<Prefix> = self.originated.difference(&wanted).copied().collect();
         self.originated = wanted;
+        // What was originated in any case hid the aggregate of the same prefix.
+        deltas.extend(gone.into_iter().filter_map(|prefix| self.originate_aggregate(prefix)));
         self.spread(deltas);
-    }
-
-    /// Whether a received next hop is ours or on a subnet of ours (RFC 4271 §6.3) is a function of our addresses. The
-    /// peer does not send again what we refused for a reason that has passed.
-    fn import_again(&mut self) {
-        let mut deltas = Vec::new();
-        for index in 0..self.peers.len() {
-            let peer = &self.peers[index];
-            let (id, Some(up)) = (peer.id, &peer.established) else { continue };
-            for received in import::outdated(self.rib.routes_of(id), &up.view, &self.host) {
-                deltas.extend(self.take_in(id, received));
-            }
-        }
-        self.spread(deltas);
-    }
-
-    /// Third-party and gateway next hops are functions of our interfaces and routes: they are decided anew when those
-    /// change (a decision that is cached would survive what it was based on).
-    fn export_again(&mut self, concerns: impl Fn(&Route) -> bool) {
-        for family in AfiSafi::ALL {
-            for (prefix, selected) in self.rib.iter_selected(family).filter(|(_, selected)| concerns(&selected.best)) {
-                for peer in &mut self.peers {
-                    if peer.tell(prefix, Some(&selected.best), &self.host, &mut self.interner) {
-                        self.waiting.insert(peer.id);
-                    }
-                }
-            }
-        }
     }
 }

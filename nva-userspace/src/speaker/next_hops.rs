@@ -62,7 +62,7 @@ impl NextHopTracker {
 impl NextHops for NextHopTracker {
     fn metric(&self, next_hop: NextHop) -> Option<u32> {
         match next_hop {
-            NextHop::Own => Some(0),
+            NextHop::Own | NextHop::Discard(_) => Some(0),
             NextHop::Via(address) => self.resolutions.get(&address)?.as_ref().map(cost),
         }
     }

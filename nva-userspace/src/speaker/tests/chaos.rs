@@ -1,5 +1,6 @@
 //! Whatever happens on the way, once it stops happening everybody knows what a quiet start would have taught them.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::sim::{Sim, loopback_added, loopback_removed};
@@ -8,7 +9,8 @@ use crate::speaker::Notice;
 const SPEAKERS: usize = 5;
 const PREFIXES: u8 = 6;
 
-/// A full mesh of external peers that tell each other everything, each with an AS of its own.
+/// A full mesh of external peers that tell each other everything, each with an AS of its own. Some pairs restart
+/// gracefully, some bear with restarts, and some do neither.
 fn mesh() -> Vec<String> {
     let config = |own: usize| {
         let mut text = format!(
@@ -18,9 +20,10 @@ fn mesh() -> Vec<String> {
             10 + own
         );
         for other in (0..SPEAKERS).filter(|other| *other != own) {
+            let restart = ["true\nrestart-time = 20", "\"helper\"", "false"][(own + other) % 3];
             text.push_str(&format!(
                 "[[peer]]\nname = \"p{other}\"\naddress = \"10.13.76.{}\"\nasn = {}\nhold-time = 9\n\
-                 import = [\"all\"]\nexport = [\"all\"]\n",
+                 import = [\"all\"]\nexport = [\"all\"]\ngraceful-restart = {restart}\n",
                 10 + other,
                 65001 + other
             ));
@@ -62,15 +65,27 @@ fn quiet(seed: u64, wanted: &Wanted) -> Sim {
     sim
 }
 
+/// A speaker starts again, on a machine whose loopback addresses come back one after the other.
+fn revive(sim: &mut Sim, index: usize, wanted: &Wanted) {
+    sim.revive(index);
+    for (number, there) in (0..PREFIXES).zip(wanted[index]) {
+        if there {
+            sim.host(index, loopback_added(address(index, number)));
+        }
+    }
+}
+
 #[test]
 fn chaos_ends_where_quiet_ends() {
     for seed in 0..12 {
         let mut rng = fastrand::Rng::with_seed(seed);
         let mut sim = Sim::new(seed, &mesh());
+        sim.piecemeal = seed % 2 == 1;
         let mut wanted: Wanted = Default::default();
+        let mut dead = BTreeSet::new();
         for _ in 0..120 {
             let (a, b) = (rng.usize(..SPEAKERS), rng.usize(..SPEAKERS));
-            match rng.u8(..8) {
+            match rng.u8(..9) {
                 0 if a != b => sim.cut(a, b),
                 1 => sim.mend(a, b),
                 2 if a != b => sim.reset(a, b),
@@ -79,7 +94,17 @@ fn chaos_ends_where_quiet_ends() {
                     let has = &mut wanted[a][usize::from(index)];
                     *has = !*has;
                     let event = if *has { loopback_added } else { loopback_removed };
-                    sim.host(a, event(address(a, index)));
+                    if !dead.contains(&a) {
+                        sim.host(a, event(address(a, index)));
+                    }
+                }
+                6 if dead.remove(&a) => revive(&mut sim, a, &wanted),
+                6 => {
+                    if rng.bool() {
+                        sim.leave(a);
+                    }
+                    sim.kill(a);
+                    dead.insert(a);
                 }
                 _ => {}
             }
@@ -90,10 +115,14 @@ fn chaos_ends_where_quiet_ends() {
                 sim.mend(a, b);
             }
         }
+        dead.into_iter().for_each(|index| revive(&mut sim, index, &wanted));
         settle(&mut sim);
         let quiet = quiet(seed + 1000, &wanted);
         for index in 0..SPEAKERS {
             assert_eq!(sim.loc_rib(index), quiet.loc_rib(index), "seed {seed}, speaker {index}");
+            assert_eq!(sim.kernel(index), quiet.kernel(index), "seed {seed}, the kernel of speaker {index}");
+            let stale = sim.speakers[index].peers().iter().filter(|peer| !peer.stale().is_empty()).count();
+            assert_eq!(stale, 0, "seed {seed}, speaker {index}");
         }
     }
 }

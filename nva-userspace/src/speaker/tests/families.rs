@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::sim::{ETH0, LO, Sim, loopback_added, machine, own_address, route};
 use super::{MINUTE, OPEN, SOON, established, speaker};
 use crate::host::HostEvent;
+use crate::packet::iana::capability;
 
 const PREFIX: &str = "2001:db8:100::1/128";
 
@@ -92,7 +93,7 @@ fn long_as_numbers_survive_a_session_with_short_ones() {
         speaker(65003, 30, "", "", &[(20, 65002, OPEN)]),
     ];
     let mut sim = Sim::new(1, &configs);
-    sim.two_octets_only.insert((1, 2));
+    sim.unsaid.insert((1, 2, capability::FOUR_OCTET_AS));
     let mut sim = established(sim);
     let (peer, _) = sim.session(2, 1).expect("a session");
     let negotiated = sim.speakers[2].peer(peer).and_then(|peer| peer.established()).expect("up").negotiated();
@@ -108,7 +109,7 @@ fn as_trans_does_not_pass_for_the_configured_as() {
     let far = 4_200_000_001;
     let configs = [speaker(far, 10, "", "", &[(20, 65002, OPEN)]), speaker(65002, 20, "", "", &[(10, far, OPEN)])];
     let mut sim = Sim::new(1, &configs);
-    sim.two_octets_only.insert((0, 1));
+    sim.unsaid.insert((0, 1, capability::FOUR_OCTET_AS));
     sim.run_for(MINUTE);
     assert_eq!(sim.established(0) + sim.established(1), 0);
     let refused = (1, "OPEN Message Error/Bad Peer AS".to_owned());

@@ -4,7 +4,7 @@
 
 use super::sim::{Sim, loopback_added};
 use super::{OPEN, SOON, established, path, speaker};
-use crate::attributes::{Community, PathAttributes};
+use crate::attributes::{Community, LargeCommunity, Partial, PathAttributes, Reflection};
 
 const EAST: usize = 0;
 const A: usize = 1;
@@ -83,6 +83,30 @@ fn our_own_route_has_an_empty_path_inside_and_a_default_preference() {
     assert_eq!(*route.attributes, path(&[65000]));
 }
 
+/// A reflector (here A) passes internal routes on, and says whose they were: RFC 4456 §8.
+#[test]
+fn a_reflected_route_is_used_unless_it_was_ours_and_the_border_shows_nothing_of_it() {
+    let reflected = |originator: [u8; 4]| PathAttributes {
+        reflection: Some(Box::new(Reflection {
+            originator_id: Some(originator.into()),
+            cluster_list: vec![[10, 13, 76, 10].into()],
+        })),
+        ..path(&[65001])
+    };
+    let mut sim = network(OPEN);
+    sim.announce(A, B, PREFIX, "10.13.76.1", &reflected([10, 13, 76, 77]));
+    sim.announce(A, B, "100.64.1.0/24", "10.13.76.1", &reflected([10, 13, 76, 20]));
+    sim.run_for(SOON);
+    let inside = sim.received(B, A, PREFIX).expect("told");
+    assert_eq!(inside.attributes.reflection, reflected([10, 13, 76, 77]).reflection);
+    let outside = sim.received(WEST, B, PREFIX).expect("told");
+    assert_eq!(*outside.attributes, path(&[65000, 65001]));
+    assert_eq!(sim.received(WEST, B, "100.64.1.0/24"), None);
+    let own = "100.64.1.0/24".parse().expect("a prefix");
+    let candidates = sim.speakers[B].rib().candidates(own);
+    assert_eq!(candidates[0].standing.to_string(), "our own router id 10.13.76.20 is its originator");
+}
+
 /// RFC 1997: who is told a route with a well-known community.
 #[test]
 fn well_known_communities_are_obeyed() {
@@ -97,6 +121,25 @@ fn well_known_communities_are_obeyed() {
         assert_eq!(sim.received(B, A, PREFIX).is_some(), inside, "{community}");
         assert_eq!(sim.received(WEST, B, PREFIX).is_some(), outside, "{community}");
     }
+}
+
+/// RFC 4360 §6: what is not transitive stays in the AS; all else goes through it, Partial bits included.
+#[test]
+fn extended_and_large_communities_pass_the_border_if_they_may() {
+    let [target, bandwidth] = ["rt:65001:1", "0x4004fde94b3ebc20"].map(|text| text.parse().expect(text));
+    let attributes = PathAttributes {
+        extended_communities: vec![target, bandwidth],
+        large_communities: vec![LargeCommunity::new(65001, 1, 2)],
+        partial: Partial { extended_communities: true, large_communities: true, ..Partial::default() },
+        ..path(&[65001])
+    };
+    let sim = announced(OPEN, &attributes);
+    let inside = sim.received(B, A, PREFIX).expect("told");
+    assert_eq!(*inside.attributes, PathAttributes { local_pref: Some(200), ..attributes.clone() });
+    let outside = sim.received(WEST, B, PREFIX).expect("told");
+    let expected =
+        PathAttributes { extended_communities: vec![target], as_path: path(&[65000, 65001]).as_path, ..attributes };
+    assert_eq!(*outside.attributes, expected);
 }
 
 #[test]

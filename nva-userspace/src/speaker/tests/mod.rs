@@ -1,16 +1,33 @@
 //! Speakers joined by simulated networks under a virtual clock (level 3 of the test ladder).
 
+mod aggregates;
 mod article;
+mod as_path;
+mod as_sets;
+mod bfd;
+mod blackhole;
 mod chaos;
+mod disabled;
+mod diverse;
 mod families;
 mod internal;
 mod kernel;
+mod limits;
 mod machine;
+mod measured;
+mod membership;
 mod next_hop;
+mod operate;
+mod pitfalls;
 mod property;
+mod refresh;
+mod reload;
+mod restart;
+mod roles;
 mod sim;
 mod single;
 mod updates;
+mod work;
 
 use std::time::Duration;
 

@@ -2,6 +2,7 @@
 
 use super::sim::Sim;
 use super::{OPEN, SOON, established, path, speaker};
+use crate::speaker::Peer;
 
 const LEAF: usize = 0;
 const HUB: usize = 1;
@@ -35,14 +36,22 @@ fn next_hop(sim: &Sim, of: usize) -> Option<String> {
     sim.received(of, HUB, PREFIX).map(|route| route.next_hop.to_string())
 }
 
-/// P5: one leaf announces another as the next hop.
+/// What `of` would be told but for the next hop.
+fn withheld(sim: &Sim, of: usize) -> Vec<String> {
+    let (peer, _) = sim.session(HUB, of).expect("a session");
+    let established = sim.speakers[HUB].peer(peer).and_then(Peer::established).expect("established");
+    established.withheld().map(|prefix| prefix.to_string()).collect()
+}
+
+/// One leaf announces another as the next hop.
 #[test]
-fn nobody_is_told_to_send_to_himself() {
+fn p5_nobody_is_told_to_send_to_himself() {
     for mode in ["", "next-hop = \"keep\""] {
         let mut sim = network("auto", mode);
         sim.announce(LEAF, HUB, PREFIX, "10.13.76.102", &path(&[65101]));
         sim.run_for(SOON);
         assert_eq!(next_hop(&sim, OTHER), None);
+        assert_eq!(withheld(&sim, OTHER), [PREFIX]);
         let reason = sim.exported(HUB, OTHER, PREFIX).expect_err("withheld");
         assert_eq!(reason, "the next hop 10.13.76.102 is the receiving peer itself (RFC 4271 §5.1.3)");
         let to_far = if mode.is_empty() { "10.13.76.10" } else { "10.13.76.102" };
@@ -51,12 +60,18 @@ fn nobody_is_told_to_send_to_himself() {
         sim.announce(LEAF, HUB, PREFIX, "10.13.76.101", &path(&[65101]));
         sim.run_for(SOON);
         assert_eq!(next_hop(&sim, OTHER).as_deref(), Some("10.13.76.101"));
+        assert_eq!(withheld(&sim, OTHER), [""; 0]);
+
+        sim.announce(LEAF, HUB, PREFIX, "10.13.76.102", &path(&[65101]));
+        sim.withdraw(LEAF, HUB, PREFIX);
+        sim.run_for(SOON);
+        assert_eq!(withheld(&sim, OTHER), [""; 0], "there is nothing left to withhold");
     }
 }
 
-/// P1: `keep` of an import policy is about what comes in.
+/// `keep` of an import policy is about what comes in.
 #[test]
-fn an_inbound_keep_does_not_leak_into_what_is_told() {
+fn p1_an_inbound_keep_does_not_leak_into_what_is_told() {
     let mut sim = network("keep", "");
     sim.announce(LEAF, HUB, PREFIX, "10.13.76.101", &path(&[65101]));
     sim.run_for(SOON);
@@ -75,7 +90,7 @@ fn an_inbound_address_replaces_the_received_one_for_good() {
 }
 
 #[test]
-fn a_next_hop_alone_is_reason_enough_to_tell_again() {
+fn p3_a_next_hop_alone_is_reason_enough_to_tell_again() {
     let mut sim = network("auto", "next-hop = \"keep\"");
     for last in ["101", "77", "101"] {
         let address = format!("10.13.76.{last}");

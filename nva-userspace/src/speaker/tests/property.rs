@@ -9,7 +9,7 @@ use super::{MINUTE, SOON, established, path, speaker};
 use crate::attributes::{Community, PathAttributes};
 use crate::host::HostEvent;
 use crate::net::{AfiSafi, Prefix};
-use crate::packet::{self, Message, RouteRefresh};
+use crate::packet::{self, Message, RefreshSubtype, RouteRefresh};
 use crate::rib::Import;
 use crate::route::{Interner, NextHop, Route};
 use crate::speaker::import;
@@ -38,6 +38,7 @@ fn network(seed: u64) -> Sim {
         speaker(65009, 9, "", "", &[(10, 65001, ""), (20, 65002, "")]),
     ];
     let mut sim = established(Sim::new(seed, &configs));
+    sim.piecemeal = seed % 2 == 1;
     for index in SPEAKERS {
         sim.host(index, HostEvent::RouteSet(route("10.99.0.0/24", None, ETH1)));
     }
@@ -85,7 +86,7 @@ fn step(sim: &mut Sim, rng: &mut fastrand::Rng) {
         1 => sim.unstall(from, to),
         2..5 => sim.read_some(from, to, rng.usize(1..4)),
         5 if from != to && sim.session(to, from).is_some() => sim.inject(from, to, |context, out| {
-            let refresh = Message::RouteRefresh(RouteRefresh { afi: 1, safi: 1 });
+            let refresh = Message::RouteRefresh(RouteRefresh::new(AfiSafi::Ipv4Unicast, RefreshSubtype::Request));
             packet::encode(&refresh, context, out).expect("it fits");
         }),
         6 if from != to && rng.u8(..4) == 0 => sim.reset(from, to),
@@ -164,10 +165,10 @@ fn what_was_let_in_would_be_let_in_today() {
         for index in SPEAKERS {
             let speaker = &sim.speakers[index];
             for peer in speaker.peers() {
-                let Some(up) = peer.established() else { continue };
+                let Some(sender) = peer.sender() else { continue };
                 for received in speaker.rib().routes_of(peer.id()) {
                     let mut interner = Interner::default();
-                    let today = import::import(received.route, peer.config(), up.view(), speaker.host(), &mut interner);
+                    let today = import::import(received.route, sender, speaker.host(), &mut interner);
                     let then = match received.import {
                         Ok(route) => Import::Accepted(route.clone()),
                         Err(reason) => Import::Rejected(reason.clone()),

@@ -1,6 +1,11 @@
 //! The simulated network: speakers, connections with latency, and one virtual clock for all. Seeded, so that every run
 //! of a test is the same run.
 
+mod lifecycle;
+mod wire;
+
+use wire::frames;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -11,24 +16,34 @@ use crate::fib::{FibOp, FibRoute};
 use crate::fsm::{ConnectionId, Direction, State};
 use crate::host::{Address, Hop, HostEvent, HostRoute, Link, PROTOCOL_BGP, RouteKind, Snapshot, TABLE_MAIN};
 use crate::net::{AfiSafi, Instant, Prefix};
-use crate::packet::{self, Capability, CodecContext, Message, iana};
+use crate::packet::{self, CodecContext, RefreshSubtype};
 use crate::route::{PeerId, Route};
-use crate::speaker::{Exported, Input, Notice, Output, Speaker};
+use crate::speaker::{Change, Exported, Input, Notice, Output, Speaker};
 
 /// Interface indexes on every simulated machine.
 pub const LO: u32 = 1;
 pub const ETH0: u32 = 2;
+
+/// Routes in a piece of work.
+const PIECE: usize = 100;
 
 /// Speakers and what is on the wires between them.
 pub struct Sim {
     pub now: Instant,
     pub speakers: Vec<Speaker>,
     pub notices: Vec<(usize, Notice)>,
+    /// The peers that BFD was asked to watch.
+    pub watched: BTreeSet<(usize, PeerId)>,
+    configs: Vec<String>,
     addresses: Vec<IpAddr>,
     ends: BTreeMap<ConnectionId, End>,
     on_the_wire: BTreeMap<(Instant, u64), Delivery>,
     attempts: BTreeMap<(usize, PeerId), u64>,
     cut: BTreeSet<(usize, usize)>,
+    /// What could not arrive because of a cut.
+    held: Vec<(ConnectionId, Vec<u8>)>,
+    /// Those that died, as they were.
+    dead: BTreeMap<usize, Speaker>,
     /// Speakers whose kernel refuses every route.
     pub refusing: BTreeSet<usize>,
     /// What each kernel was asked for and did.
@@ -39,10 +54,14 @@ pub struct Sim {
     pub pending: BTreeMap<usize, usize>,
     /// NOTIFICATIONs that were sent, and by whom.
     pub notifications: Vec<(usize, String)>,
-    /// Between these, nobody says that it can read 4-octet AS numbers.
-    pub two_octets_only: BTreeSet<(usize, usize)>,
+    /// ROUTE-REFRESHes that were sent, from and to, and what they said.
+    pub refreshes: Vec<(usize, usize, RefreshSubtype)>,
+    /// Between these, nobody announces the capability with this code.
+    pub unsaid: BTreeSet<(usize, usize, u8)>,
     /// From the first to the second no updates pass, because the second does not read.
     stalled: BTreeSet<(usize, usize)>,
+    /// Work is done in small pieces, and other things happen between them; else all of it at once.
+    pub piecemeal: bool,
     next: u64,
     rng: fastrand::Rng,
 }
@@ -87,18 +106,24 @@ impl Sim {
             now: Instant::ZERO,
             speakers,
             notices: Vec::new(),
+            watched: BTreeSet::new(),
+            configs: configs.to_vec(),
             addresses,
             ends: BTreeMap::new(),
             on_the_wire: BTreeMap::new(),
             attempts: BTreeMap::new(),
             cut: BTreeSet::new(),
+            held: Vec::new(),
+            dead: BTreeMap::new(),
             refusing: BTreeSet::new(),
             fib_ops: Vec::new(),
             updates: BTreeMap::new(),
             pending: BTreeMap::new(),
             notifications: Vec::new(),
-            two_octets_only: BTreeSet::new(),
+            refreshes: Vec::new(),
+            unsaid: BTreeSet::new(),
             stalled: BTreeSet::new(),
+            piecemeal: false,
             next: 0,
             rng,
         };
@@ -109,6 +134,15 @@ impl Sim {
             sim.carry_out(index);
         }
         sim
+    }
+
+    /// A speaker goes on with another configuration; what that changed.
+    pub fn reload(&mut self, index: usize, text: &str) -> Vec<String> {
+        let config = parse(text).speaker;
+        let changes = self.speakers[index].reconfigure(config, &BTreeSet::new(), self.now).expect("takes no restart");
+        self.carry_out(index);
+        let peer = |change: &Change| change.peer().map(|peer| format!("{peer}: ")).unwrap_or_default();
+        changes.iter().map(|change| format!("{}{change}", peer(change))).collect()
     }
 
     /// Lets time pass until the condition holds; panics if it does not hold by the deadline.
@@ -126,14 +160,17 @@ impl Sim {
         self.now = deadline;
     }
 
-    /// Everything between two speakers is lost from now on, without a word to either.
+    /// Nothing passes between two speakers from now on, without a word to either.
     pub fn cut(&mut self, a: usize, b: usize) {
         self.cut.insert((a.min(b), a.max(b)));
     }
 
-    /// Undoes a cut.
+    /// Undoes a cut. On connections that outlived it TCP repeats what was lost.
     pub fn mend(&mut self, a: usize, b: usize) {
         self.cut.remove(&(a.min(b), a.max(b)));
+        for (to, octets) in std::mem::take(&mut self.held) {
+            self.deliver(Delivery::Frame { to, octets });
+        }
     }
 
     /// Both sides of every connection between two speakers see it end.
@@ -156,6 +193,13 @@ impl Sim {
     pub fn shutdown(&mut self, index: usize) {
         self.speakers[index].handle_input(Input::Shutdown, self.now);
         self.carry_out(index);
+    }
+
+    /// An operator does something at a speaker.
+    pub fn operate<T>(&mut self, index: usize, what: impl FnOnce(&mut Speaker, Instant) -> T) -> T {
+        let done = what(&mut self.speakers[index], self.now);
+        self.carry_out(index);
+        done
     }
 
     /// `to` reads nothing from `from` any more. It still sends and gets what keeps the session up.
@@ -283,10 +327,13 @@ impl Sim {
 
     /// Goes on to the next thing that happens; false if that lies behind the deadline.
     fn step(&mut self, deadline: Instant) -> bool {
+        if self.piecemeal && self.rng.bool() && self.work_a_little() {
+            return true;
+        }
         let arrival = self.on_the_wire.keys().next().map(|(at, _)| *at);
         let timer = self.speakers.iter().filter_map(Speaker::poll_timeout).min();
         let Some(next) = [arrival, timer].into_iter().flatten().min().filter(|next| *next <= deadline) else {
-            return false;
+            return self.work_a_little();
         };
         self.now = self.now.max(next);
         if arrival == Some(next) {
@@ -304,13 +351,25 @@ impl Sim {
         true
     }
 
+    /// Some speaker does a little of what it has left to do; false if none has anything.
+    fn work_a_little(&mut self) -> bool {
+        let busy: Vec<usize> = (0..self.speakers.len()).filter(|index| self.speakers[*index].has_work()).collect();
+        let Some(index) = self.rng.choice(busy) else { return false };
+        let limit = self.rng.usize(1..4);
+        self.speakers[index].work(limit, self.now);
+        self.carry_out(index);
+        true
+    }
+
     fn deliver(&mut self, delivery: Delivery) {
         match delivery {
             Delivery::Connect { from, peer, attempt } => self.connect(from, peer, attempt),
             Delivery::Frame { to, octets } => {
                 let Some(end) = self.ends.get(&to) else { return };
                 let (owner, peer) = (end.owner, end.peer);
-                if !self.is_cut(to) {
+                if self.is_cut(to) {
+                    self.held.push((to, octets));
+                } else {
                     let frame = Ok(&octets[..]);
                     self.speakers[owner].handle_input(Input::Received { peer, connection: to, frame }, self.now);
                     self.carry_out(owner);
@@ -336,14 +395,17 @@ impl Sim {
         let target = self.speakers[from].peer(peer).map(|peer| peer.config().address);
         let to = self.addresses.iter().position(|address| Some(*address) == target);
         let reachable = to.filter(|to| !self.cut.contains(&(from.min(*to), from.max(*to))));
-        let back = reachable.and_then(|to| Some((to, self.speakers[to].peer_of_address(self.addresses[from])?)));
+        let (now, caller) = (self.now, self.addresses[from]);
+        let back = reachable.and_then(|to| Some((to, self.speakers[to].admit(caller, now).ok()?)));
+        if let Some(to) = reachable {
+            self.carry_out(to);
+        }
         let Some((to, peer_there)) = back else {
             let reason = "no answer".to_owned();
             self.speakers[from].handle_input(Input::ConnectFailed { peer, reason }, self.now);
             return self.carry_out(from);
         };
         let (here, there) = (ConnectionId(self.number()), ConnectionId(self.number()));
-        let now = self.now;
         self.ends.insert(here, End { owner: from, peer, other: there, last_arrival: now });
         self.ends.insert(there, End { owner: to, peer: peer_there, other: here, last_arrival: now });
         let sides = [(from, peer, here, Direction::Outgoing), (to, peer_there, there, Direction::Incoming)];
@@ -362,6 +424,14 @@ impl Sim {
     }
 
     fn carry_out(&mut self, index: usize) {
+        self.do_outputs(index);
+        while !self.piecemeal && self.speakers[index].has_work() {
+            self.speakers[index].work(PIECE, self.now);
+            self.do_outputs(index);
+        }
+    }
+
+    fn do_outputs(&mut self, index: usize) {
         while let Some(output) = self.speakers[index].poll_output() {
             match output {
                 Output::Connect { peer } => {
@@ -373,7 +443,7 @@ impl Sim {
                 Output::CancelConnect { peer } => {
                     self.attempts.remove(&(index, peer));
                 }
-                Output::Send { connection, octets } => self.send(connection, &octets),
+                Output::Send { connection, octets, .. } => self.send(connection, &octets),
                 Output::Close { connection } => {
                     let Some(end) = self.ends.remove(&connection) else { continue };
                     let at = (self.now + self.latency()).max(end.last_arrival);
@@ -384,6 +454,8 @@ impl Sim {
                     self.pull(index, peer, connection);
                 }
                 Output::Fib(op) => self.ask_kernel(index, op),
+                Output::Watch { peer } => drop(self.watched.insert((index, peer))),
+                Output::Unwatch { peer } => drop(self.watched.remove(&(index, peer))),
                 Output::Notice(notice) => self.notices.push((index, notice)),
             }
         }
@@ -396,8 +468,9 @@ impl Sim {
         self.fib_ops.push((index, op.clone()));
         self.speakers[index].handle_input(Input::FibDone { op: op.clone(), result }, self.now);
         if done {
+            let kind = op.route().kind();
             let FibRoute { prefix, table, metric, protocol, hops } = op.route().clone();
-            let route = HostRoute { table, prefix, metric, protocol, kind: RouteKind::Unicast, hops };
+            let route = HostRoute { table, prefix, metric, protocol, kind, hops };
             let event = match op {
                 FibOp::Install(_) | FibOp::Replace(_) => HostEvent::RouteSet(route),
                 FibOp::Withdraw(_) => HostEvent::RouteRemoved(route),
@@ -427,36 +500,13 @@ impl Sim {
         let Some(end) = self.ends.get_mut(&connection) else { return };
         let at = (self.now + latency).max(end.last_arrival);
         end.last_arrival = at;
-        let (from, to) = (end.owner, end.other);
+        let (from, to, peer) = (end.owner, end.other, end.peer);
         let reader = self.ends.get(&to).map_or(from, |end| end.owner);
         for frame in frames(octets) {
             let octets = self.on_its_way(from, reader, frame);
             self.put(at, Delivery::Frame { to, octets });
         }
-    }
-
-    /// Counts a message, and changes it where a test wants that.
-    fn on_its_way(&mut self, from: usize, to: usize, frame: &[u8]) -> Vec<u8> {
-        let families = AfiSafi::ALL.to_vec();
-        let max_message = packet::MAX_MESSAGE;
-        let context = CodecContext { four_octet_as: true, internal: true, families, max_message };
-        match frame[packet::HEADER_LEN - 1] {
-            iana::message_type::UPDATE => *self.updates.entry((from, to)).or_default() += 1,
-            iana::message_type::NOTIFICATION => {
-                if let Ok(Message::Notification(notification)) = packet::decode(frame, &context) {
-                    self.notifications.push((from, notification.to_string()));
-                }
-            }
-            iana::message_type::OPEN if self.two_octets_only.contains(&(from.min(to), from.max(to))) => {
-                let Ok(Message::Open(mut open)) = packet::decode(frame, &context) else { panic!("an OPEN") };
-                open.capabilities.retain(|capability| !matches!(capability, Capability::FourOctetAs(_)));
-                let mut octets = Vec::new();
-                packet::encode(&Message::Open(open), &context, &mut octets).expect("shorter than before");
-                return octets;
-            }
-            _ => {}
-        }
-        frame.to_vec()
+        self.speakers[from].handle_input(Input::Sent { peer, connection, stood_in: 0 }, self.now);
     }
 
     fn put(&mut self, at: Instant, delivery: Delivery) {
@@ -476,18 +526,6 @@ impl Sim {
 
 fn parse(text: &str) -> Config {
     Config::parse("sim", text).unwrap_or_else(|error| panic!("{error}\n{text}"))
-}
-
-/// The messages that stand behind each other.
-fn frames(mut octets: &[u8]) -> Vec<&[u8]> {
-    let mut frames = Vec::new();
-    while !octets.is_empty() {
-        let length = packet::frame_length(octets, packet::MAX_MESSAGE).ok().flatten().expect("whole messages only");
-        let (frame, behind) = octets.split_at(length);
-        frames.push(frame);
-        octets = behind;
-    }
-    frames
 }
 
 /// A machine with this address on eth0, in a /24 or a /64, and these on its loopback interface.

@@ -56,7 +56,7 @@ fn what_a_peer_taught_is_not_taught_back() {
     sim.run_until("the announcement", SECONDS_30, |sim| !sim.loc_rib(1).is_empty());
     sim.run_for(SECONDS_30);
     assert_eq!(sim.learned(0, 1), []);
-    let peer = sim.speakers[1].peers()[0].id();
+    let peer = sim.speakers[1].peer_of_address([10, 13, 76, 10].into()).expect("a peer");
     let told = sim.speakers[1].exported(peer, "100.0.0.1/32".parse().expect("a prefix"));
     let reason = told.expect("there is a route").expect_err("not told").to_string();
     assert_eq!(reason, "learned from this peer");

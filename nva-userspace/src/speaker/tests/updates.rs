@@ -6,20 +6,24 @@ use super::sim::Sim;
 use super::{OPEN, SOON, established, path, speaker};
 use crate::attributes::{Community, PathAttributes};
 use crate::net::Prefix;
-use crate::packet::{self, Message, RouteRefresh};
+use crate::packet::{self, Message, RefreshSubtype, RouteRefresh};
 use crate::speaker::Notice;
 
 const FEEDER: usize = 0;
 const A: usize = 1;
 const B: usize = 2;
 
-/// The feeder is told nothing and says what the test has it say.
+/// The feeder is told nothing and says what the test has it say. B takes messages of 4096 octets only.
 fn line(a_to_b: &str) -> Sim {
+    line_to(a_to_b, &format!("{OPEN}\nextended-messages = false"))
+}
+
+fn line_to(a_to_b: &str, b_to_a: &str) -> Sim {
     let longer = "[[policy]]\nname = \"longer\"\n[[policy.statement]]\nthen = { prepend = 20, accept = true }\n";
     let configs = [
         speaker(65009, 9, "", "", &[(10, 65001, "")]),
         speaker(65001, 10, "", longer, &[(9, 65009, "import = [\"all\"]"), (20, 65002, a_to_b)]),
-        speaker(65002, 20, "", "", &[(10, 65001, OPEN)]),
+        speaker(65002, 20, "", "", &[(10, 65001, b_to_a)]),
     ];
     let mut sim = established(Sim::new(5, &configs));
     sim.run_for(SOON);
@@ -50,13 +54,33 @@ fn ten_thousand_routes_arrive_once_in_few_messages() {
     feed(&mut sim, &all, &path(&[65009]));
     sim.unstall(A, B);
     sim.run_until("all of them", SOON, |sim| sim.learned(B, A).len() == 10_000);
-    // Five octets each; batches of 1000 fill one UPDATE and a part of another.
+    // Five octets each: 807 to a message.
     let messages = sim.updates[&(A, B)] - before;
-    assert!(messages <= 20, "{messages} messages");
-    let counted = sim.speakers[A].peers()[1].session().counters().sent.update;
+    assert_eq!(messages, 13);
+    let counted = sim.speakers[A].peers().iter().nth(1).expect("two peers").session().counters().sent.update;
     assert_eq!(counted, u64::try_from(sim.updates[&(A, B)]).expect("few"), "every UPDATE is counted");
     sim.run_for(SOON);
     assert_eq!(sim.updates[&(A, B)] - before, messages, "and nothing again");
+}
+
+#[test]
+fn a_peer_that_takes_extended_messages_gets_them() {
+    // Our own end says no: it is the receiver's word that counts (RFC 8654 §4).
+    let mut sim = line_to(&format!("{OPEN}\nextended-messages = false"), OPEN);
+    let before = sim.updates[&(A, B)];
+    let all = prefixes(10_000);
+    sim.stall(A, B);
+    feed(&mut sim, &all, &path(&[65009]));
+    sim.unstall(A, B);
+    sim.run_until("all of them", SOON, |sim| sim.learned(B, A).len() == 10_000);
+    assert_eq!(sim.updates[&(A, B)] - before, 1, "50 kB");
+
+    // Attributes that no other message would hold.
+    let many = (0..3000).map(|value| Community::new(65009, value)).collect();
+    feed(&mut sim, &all[..1], &PathAttributes { communities: many, ..path(&[65009, 64512]) });
+    sim.run_for(SOON);
+    let route = sim.received(B, A, &all[0].to_string()).expect("a route");
+    assert_eq!(route.attributes.communities.len(), 3000);
 }
 
 #[test]
@@ -69,7 +93,7 @@ fn a_refresh_tells_everything_again_and_only_what_was_asked_for() {
     for (afi, safi, more) in [(1, 1, 1), (2, 1, 0), (1, 128, 0)] {
         let before = sim.updates[&(A, B)];
         sim.inject(B, A, |context, out| {
-            let refresh = Message::RouteRefresh(RouteRefresh { afi, safi });
+            let refresh = Message::RouteRefresh(RouteRefresh { afi, safi, subtype: RefreshSubtype::Request });
             packet::encode(&refresh, context, out).expect("it fits");
         });
         sim.run_for(SOON);
@@ -99,10 +123,14 @@ fn a_route_that_fits_into_no_message_is_withdrawn_and_reported() {
     let (peer, _) = sim.session(A, B).expect("the session lives on");
     let up = sim.speakers[A].peer(peer).and_then(|peer| peer.established()).expect("up");
     assert!(up.adj_ribs_out().all(|(_, rib)| rib.is_empty()), "nobody believes that it was told");
+    assert_eq!(up.too_large().len(), 1);
+    let reason = sim.exported(A, B, &prefix.to_string()).expect_err("not told");
+    assert_eq!(reason, "its attributes fit into no message to this peer: at most 4096 octets (RFC 8654)");
 
     feed(&mut sim, &[prefix], &path(&[65009]));
     sim.run_for(SOON);
     assert_eq!(sim.learned(B, A).len(), 1);
+    assert!(sim.exported(A, B, &prefix.to_string()).is_ok(), "it is told again");
 }
 
 #[test]

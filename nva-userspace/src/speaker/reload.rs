@@ -1,0 +1,323 @@
+//! A new configuration while the speaker runs. Values are compared, not texts: what is as it was stays untouched, a policy
+//! that changed runs again over what it is about, and a session ends only if something changed that both sides agreed on.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use thiserror::Error;
+
+use super::as_path::{AsPathRules, LocalAs};
+use super::config::{PeerConfig, PeerKind, SpeakerConfig};
+use super::peer::{Admin, Peer};
+use super::{Speaker, membership};
+use crate::net::{AfiSafi, Instant};
+use crate::packet::{Notification, iana};
+use crate::route::PeerId;
+
+/// What a new configuration changes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Change {
+    /// A peer that was not there before.
+    Added(String),
+    /// A peer that is no longer there.
+    Removed(String),
+    /// Something about a peer's session: it ends, and begins anew.
+    Session(String),
+    /// What may come in from a peer: what it sent is looked at again.
+    Import(String),
+    /// What a peer is told: it is told what is another now.
+    Export(String),
+    /// Whether a peer's routes go into the kernel.
+    Install(String),
+    /// How the way to a peer is watched.
+    Bfd(String),
+    /// How many prefixes there may be: what was refused is looked at again, and a session that is down for it begins.
+    Limits(String),
+    /// Only what is shown of a peer.
+    Description(String),
+    /// How the best route is chosen: all are chosen again.
+    Decision,
+    /// What is originated.
+    Originate,
+    /// Routes of our own for many longer ones.
+    Aggregates,
+    /// Which next hops route servers are told.
+    Vnet,
+    /// Which peers are taken in from ranges of addresses, from now on.
+    Listen,
+}
+
+impl Change {
+    /// Whether the peer that was there is there no more.
+    fn ends_session(&self) -> bool {
+        match self {
+            Change::Removed(_) | Change::Session(_) => true,
+            Change::Added(_)
+            | Change::Import(_)
+            | Change::Export(_)
+            | Change::Install(_)
+            | Change::Bfd(_)
+            | Change::Limits(_)
+            | Change::Description(_)
+            | Change::Decision
+            | Change::Originate
+            | Change::Aggregates
+            | Change::Vnet
+            | Change::Listen => false,
+        }
+    }
+
+    /// The peer that it is about; `None` if about the router.
+    pub fn peer(&self) -> Option<&str> {
+        match self {
+            Change::Added(peer)
+            | Change::Removed(peer)
+            | Change::Session(peer)
+            | Change::Import(peer)
+            | Change::Export(peer)
+            | Change::Install(peer)
+            | Change::Bfd(peer)
+            | Change::Limits(peer)
+            | Change::Description(peer) => Some(peer),
+            Change::Decision | Change::Originate | Change::Aggregates | Change::Vnet | Change::Listen => None,
+        }
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Change::Added(_) => "added",
+            Change::Removed(_) => "removed",
+            Change::Session(_) => "session reset, as its parameters change",
+            Change::Import(_) => "import: what it sent is looked at again",
+            Change::Export(_) => "export: told what is another now",
+            Change::Install(_) => "kernel routes follow install",
+            Change::Bfd(_) => "bfd: watched as it says now",
+            Change::Limits(_) => "limits: numbers of prefixes are held against them",
+            Change::Description(_) => "description",
+            Change::Decision => "every best route is chosen again",
+            Change::Originate => "originated prefixes follow",
+            Change::Aggregates => "aggregates are formed anew where they are others",
+            Change::Vnet => "route servers are told what is another now, as the VNet is",
+            Change::Listen => "other ranges or limits of peers that connect",
+        })
+    }
+}
+
+/// A configuration that this speaker cannot take over while it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("{0} cannot change while nva runs: nothing was changed, restart it")]
+pub struct NeedsRestart(pub &'static str);
+
+impl Speaker {
+    /// What [`Speaker::reconfigure`] would do. Sessions of the peers named in `moved` end in any case: how they are
+    /// reached has changed.
+    ///
+    /// # Errors
+    /// If this takes a restart.
+    pub fn changes(&self, new: &SpeakerConfig, moved: &BTreeSet<String>) -> Result<Vec<Change>, NeedsRestart> {
+        let old = &self.config;
+        if old.asn != new.asn {
+            return Err(NeedsRestart("[router] asn"));
+        }
+        if old.router_id != new.router_id {
+            return Err(NeedsRestart("[router] router-id"));
+        }
+        if old.fib != new.fib {
+            return Err(NeedsRestart("[fib]"));
+        }
+        let mut changes = Vec::new();
+        let known: BTreeSet<&str> = old.peers.iter().map(|peer| peer.name.as_str()).collect();
+        for peer in &self.peers {
+            let name = &peer.config.name;
+            match wanted(peer, new) {
+                None => changes.push(Change::Removed(name.clone())),
+                Some(wanted) => changes.extend(differences(&peer.config, &wanted, moved.contains(name))),
+            }
+        }
+        let added = new.peers.iter().filter(|peer| !known.contains(peer.name.as_str()));
+        changes.extend(added.map(|peer| Change::Added(peer.name.clone())));
+        if old.decision != new.decision {
+            changes.push(Change::Decision);
+        }
+        if old.originate != new.originate {
+            changes.push(Change::Originate);
+        }
+        if old.aggregates != new.aggregates {
+            changes.push(Change::Aggregates);
+        }
+        if old.vnet != new.vnet {
+            changes.push(Change::Vnet);
+        }
+        if old.listen != new.listen {
+            changes.push(Change::Listen);
+        }
+        Ok(changes)
+    }
+
+    /// Takes over a new configuration, and says what that changed.
+    ///
+    /// # Errors
+    /// If this takes a restart: then nothing has changed.
+    pub fn reconfigure(
+        &mut self,
+        new: SpeakerConfig,
+        moved: &BTreeSet<String>,
+        now: Instant,
+    ) -> Result<Vec<Change>, NeedsRestart> {
+        let changes = self.changes(&new, moved)?;
+        let ids: BTreeMap<String, PeerId> = self.peers.iter().map(|peer| (peer.config.name.clone(), peer.id)).collect();
+        let mut begun: Vec<(PeerConfig, Admin)> = Vec::new();
+        // Who goes makes room: an address may go from one peer to another.
+        for change in &changes {
+            let Some(id) = change.peer().and_then(|name| ids.get(name)).copied() else { continue };
+            if change.ends_session() {
+                begun.extend(self.end(id, &new, now));
+            }
+        }
+        let added = new.peers.iter().filter(|peer| changes.contains(&Change::Added(peer.name.clone())));
+        begun.extend(added.map(|peer| (peer.clone(), Admin::default())));
+        for id in self.peers.ids() {
+            if let Some(peer) = self.peers.get_mut(id)
+                && let Some(wanted) = wanted(peer, &new)
+            {
+                peer.config = wanted;
+            }
+        }
+        let seed = self.config.seed;
+        self.config = SpeakerConfig { seed, ..new };
+        for change in &changes {
+            self.follow(change, &ids, now);
+        }
+        for (config, admin) in begun {
+            self.begin_again(config, admin, now);
+        }
+        self.flush(now);
+        Ok(changes)
+    }
+
+    /// Ends a peer; what is needed to begin it again, if the new configuration has it.
+    fn end(&mut self, id: PeerId, new: &SpeakerConfig, now: Instant) -> Option<(PeerConfig, Admin)> {
+        let peer = self.peers.get(id)?;
+        let (admin, dynamic) = (peer.admin.clone(), peer.is_dynamic());
+        let config = wanted(peer, new);
+        let why = match config {
+            Some(_) => iana::cease::OTHER_CONFIGURATION_CHANGE,
+            None => iana::cease::PEER_DECONFIGURED,
+        };
+        self.remove_peer(id, Notification::cease(why), now);
+        // A member of a group comes back by itself.
+        config.filter(|_| !dynamic).map(|config| (config, admin))
+    }
+
+    /// Begins a peer with what an operator had said about it.
+    fn begin_again(&mut self, config: PeerConfig, admin: Admin, now: Instant) {
+        let seed = self.config.seed;
+        let id = self.peers.add(|id| Peer::new(id, config, membership::seed(seed, id)));
+        if let Some(peer) = self.peers.get_mut(id) {
+            peer.admin = admin;
+        }
+        self.begin(id, now);
+    }
+
+    /// Does what follows from a change of the configuration that is in place by now.
+    fn follow(&mut self, change: &Change, ids: &BTreeMap<String, PeerId>, now: Instant) {
+        let id = change.peer().and_then(|name| ids.get(name)).copied();
+        match (change, id) {
+            (Change::Import(_), Some(id)) => self.take_in_again(id),
+            (Change::Export(_), Some(id)) => self.tell_all(id),
+            (Change::Install(_), Some(_)) => self.install_again(),
+            (Change::Bfd(_), Some(id)) => self.watch_again(id),
+            (Change::Limits(_), Some(id)) => self.limits_changed(id, now),
+            (Change::Decision, _) => {
+                self.rib.set_decision(self.config.decision);
+                self.decide_again(
+                    AfiSafi::ALL.into_iter().flat_map(|family| self.rib.prefixes(family)).collect::<Vec<_>>(),
+                );
+            }
+            (Change::Originate, _) => self.originate(),
+            (Change::Aggregates, _) => self.aggregate_again(),
+            (Change::Vnet, _) => {
+                let servers = self.peers.iter().filter(|peer| peer.config.kind == PeerKind::RouteServer);
+                for id in servers.map(Peer::id).collect::<Vec<_>>() {
+                    self.tell_all(id);
+                }
+            }
+            (
+                Change::Added(_)
+                | Change::Removed(_)
+                | Change::Session(_)
+                | Change::Import(_)
+                | Change::Export(_)
+                | Change::Install(_)
+                | Change::Bfd(_)
+                | Change::Limits(_)
+                | Change::Description(_)
+                | Change::Listen,
+                _,
+            ) => {}
+        }
+    }
+}
+
+/// What a configuration says of a peer that is there; `None` if it is no longer in it.
+fn wanted(peer: &Peer, new: &SpeakerConfig) -> Option<PeerConfig> {
+    if peer.is_dynamic() {
+        let address = peer.config.address;
+        let configured = new.peers.iter().any(|other| other.address == address);
+        return membership::listener_for(&new.listen, address)
+            .filter(|_| !configured)
+            .map(|listener| listener.member(address));
+    }
+    new.peers.iter().find(|other| other.name == peer.config.name).cloned()
+}
+
+/// What is another about a peer. What is not known to need less resets the session.
+fn differences(old: &PeerConfig, new: &PeerConfig, moved: bool) -> Vec<Change> {
+    // What both sides agreed on is only the number.
+    let same_as = |local: Option<LocalAs>| local.map(|local| (local.asn, local.dual));
+    let local_as = if same_as(old.local_as) == same_as(new.local_as) { new.local_as } else { old.local_as };
+    let flags = |of: &dyn Fn(LocalAs) -> bool| old.local_as.map(of) != new.local_as.map(of);
+    let like_new = PeerConfig {
+        local_as,
+        as_path: new.as_path,
+        import: new.import.clone(),
+        enforce_first_as: new.enforce_first_as,
+        honour_graceful_shutdown: new.honour_graceful_shutdown,
+        allow_as_sets: new.allow_as_sets,
+        export: new.export.clone(),
+        next_hop: new.next_hop,
+        other_addresses: new.other_addresses.clone(),
+        install: new.install,
+        bfd: new.bfd,
+        limits: new.limits.clone(),
+        description: new.description.clone(),
+        ..old.clone()
+    };
+    let name = || new.name.clone();
+    if moved || like_new != *new {
+        return vec![Change::Session(old.name.clone())];
+    }
+    let import = old.import != new.import
+        || old.enforce_first_as != new.enforce_first_as
+        || old.honour_graceful_shutdown != new.honour_graceful_shutdown
+        || old.allow_as_sets != new.allow_as_sets
+        || old.as_path.allow_own_as != new.as_path.allow_own_as
+        || flags(&|local| local.prepend);
+    let outgoing = |rules: AsPathRules| AsPathRules { allow_own_as: 0, ..rules };
+    let export = old.export != new.export
+        || old.next_hop != new.next_hop
+        || old.other_addresses != new.other_addresses
+        || old.allow_as_sets != new.allow_as_sets
+        || outgoing(old.as_path) != outgoing(new.as_path)
+        || flags(&|local| local.replace);
+    let mut changes = Vec::new();
+    changes.extend(import.then(|| Change::Import(name())));
+    changes.extend(export.then(|| Change::Export(name())));
+    changes.extend((old.install != new.install).then(|| Change::Install(name())));
+    changes.extend((old.bfd != new.bfd).then(|| Change::Bfd(name())));
+    changes.extend((old.limits != new.limits).then(|| Change::Limits(name())));
+    changes.extend((old.description != new.description).then(|| Change::Description(name())));
+    changes
+}

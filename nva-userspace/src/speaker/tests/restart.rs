@@ -1,0 +1,246 @@
+//! Graceful restart (RFC 4724, RFC 8538): what peers keep and for how long, and what a speaker that restarted says when.
+
+use std::time::Duration;
+
+use super::sim::{Sim, loopback_added};
+use super::{MINUTE, OPEN, SOON, established, path, speaker};
+use crate::fsm::State;
+use crate::packet::{self, Message, Notification};
+use crate::speaker::Notice;
+
+const LEAF: usize = 0;
+const HUB: usize = 1;
+const FAR: usize = 2;
+const PREFIX: &str = "100.0.0.1/32";
+const FEED: &str = "100.64.0.0/24";
+
+const RESTARTS: &str = "graceful-restart = true\nrestart-time = 60\nstale-time = 90";
+
+/// A leaf, which may restart, a hub between, and somebody far away who knows nothing of restarts. The leaf originates
+/// a prefix.
+fn network(leaf: &str, hub: &str) -> Sim {
+    let plain = format!("{OPEN}\ngraceful-restart = false");
+    let configs = [
+        speaker(65001, 10, "", "", &[(20, 65002, &format!("{OPEN}\n{leaf}"))]),
+        speaker(65002, 20, "", "", &[(10, 65001, &format!("{OPEN}\n{hub}")), (30, 65003, &plain)]),
+        speaker(65003, 30, "", "", &[(20, 65002, &plain)]),
+    ];
+    let mut sim = established(Sim::new(7, &configs));
+    sim.host(LEAF, loopback_added([100, 0, 0, 1]));
+    sim.run_until("the prefix everywhere", SOON, |sim| knows(sim, FAR));
+    sim
+}
+
+fn knows(sim: &Sim, index: usize) -> bool {
+    sim.loc_rib(index).iter().any(|(prefix, ..)| prefix.to_string() == PREFIX)
+}
+
+fn stale(sim: &Sim) -> usize {
+    let peer = sim.speakers[HUB].peer_of_address([10, 13, 76, 10].into()).expect("a peer");
+    sim.speakers[HUB].stale_routes(peer)
+}
+
+#[test]
+fn routes_outlive_a_restart_and_nobody_else_notices() {
+    let mut sim = network(RESTARTS, RESTARTS);
+    sim.announce(FAR, HUB, FEED, "10.13.76.30", &path(&[65003]));
+    sim.run_until("the leaf's kernel", SOON, |sim| sim.kernel(LEAF).contains_key(FEED));
+    let told = sim.updates[&(HUB, FAR)];
+    sim.kill(LEAF);
+    sim.run_for(SOON);
+    assert_eq!((stale(&sim), knows(&sim, HUB), knows(&sim, FAR)), (1, true, true));
+    assert!(sim.kernel(HUB).contains_key(PREFIX), "forwarding goes on");
+    sim.revive(LEAF);
+    sim.host(LEAF, loopback_added([100, 0, 0, 1]));
+    sim.run_until("the session", MINUTE, |sim| sim.session(HUB, LEAF).is_some());
+    sim.run_until("all confirmed", MINUTE, |sim| stale(sim) == 0);
+    assert!(knows(&sim, HUB) && knows(&sim, FAR));
+    assert_eq!(sim.updates[&(HUB, FAR)], told, "nothing was said of it");
+}
+
+#[test]
+fn what_end_of_rib_leaves_out_goes() {
+    let mut sim = network(RESTARTS, RESTARTS);
+    sim.announce(FAR, HUB, FEED, "10.13.76.30", &path(&[65003]));
+    sim.run_until("the leaf's kernel", SOON, |sim| sim.kernel(LEAF).contains_key(FEED));
+    sim.kill(LEAF);
+    // It comes back without its prefix, and its forwarding has gone on.
+    sim.revive(LEAF);
+    sim.run_until("the session", MINUTE, |sim| sim.session(HUB, LEAF).is_some());
+    sim.run_until("the end of RIB", MINUTE, |sim| stale(sim) == 0);
+    assert!(!knows(&sim, HUB));
+    sim.run_until("everybody", SOON, |sim| !knows(sim, FAR));
+}
+
+#[test]
+fn who_lost_its_forwarding_loses_its_routes_at_once() {
+    let mut sim = network(RESTARTS, RESTARTS);
+    sim.kill(LEAF);
+    assert_eq!(stale(&sim), 1);
+    // Its kernel had no route of BGP's, so that nothing tells it that it forwarded before: F is not set.
+    sim.revive(LEAF);
+    sim.run_until("the session", MINUTE, |sim| sim.session(HUB, LEAF).is_some());
+    assert_eq!((stale(&sim), knows(&sim, HUB)), (0, false));
+}
+
+#[test]
+fn who_stays_away_too_long_loses_its_routes() {
+    let mut sim = network(RESTARTS, RESTARTS);
+    let before = sim.now;
+    sim.kill(LEAF);
+    sim.run_until("patience at its end", 2 * MINUTE, |sim| !knows(sim, HUB));
+    let waited = sim.now - before;
+    assert!((59..=61).contains(&waited.as_secs()), "the leaf's restart-time, not {waited:?}");
+    let mut sim = network(RESTARTS, "graceful-restart = true\nstale-time = 20");
+    let before = sim.now;
+    sim.kill(LEAF);
+    sim.run_until("patience at its end", 2 * MINUTE, |sim| !knows(sim, HUB));
+    assert!((19..=21).contains(&(sim.now - before).as_secs()), "our own stale-time bounds it");
+}
+
+#[test]
+fn roles() {
+    // What the leaf says, what the hub says, and whether the hub keeps the leaf's routes.
+    let table = [
+        (RESTARTS, RESTARTS, true),
+        (RESTARTS, "graceful-restart = \"helper\"", true),
+        (RESTARTS, "", true),
+        (RESTARTS, "graceful-restart = false", false),
+        ("graceful-restart = \"helper\"", RESTARTS, false),
+        ("", RESTARTS, false),
+        ("graceful-restart = false", RESTARTS, false),
+    ];
+    for (leaf, hub, kept) in table {
+        let mut sim = network(leaf, hub);
+        sim.kill(LEAF);
+        assert_eq!(knows(&sim, HUB), kept, "{leaf:?} {hub:?}");
+    }
+}
+
+#[test]
+fn what_begins_a_restart_and_what_ends_for_good() {
+    let with = |notification: Notification| {
+        let mut sim = network(RESTARTS, RESTARTS);
+        sim.inject(LEAF, HUB, |context, out| {
+            packet::encode(&Message::Notification(notification.clone()), context, out).expect("it fits");
+        });
+        knows(&sim, HUB)
+    };
+    let cease = Notification::administrative_reset("");
+    assert!(with(cease.clone()), "RFC 8538 §4: any NOTIFICATION");
+    assert!(!with(Notification::hard_reset(&cease)), "but a Hard Reset");
+    // Silence.
+    let mut sim = network(&format!("{RESTARTS}\nhold-time = 9"), RESTARTS);
+    sim.cut(LEAF, HUB);
+    sim.run_until("the hold time", MINUTE, |sim| sim.session(HUB, LEAF).is_none());
+    assert!(knows(&sim, HUB));
+    // What the leaf itself does.
+    let mut sim = network(RESTARTS, RESTARTS);
+    sim.notifications.clear();
+    sim.leave(LEAF);
+    sim.run_until("the connection's end", SOON, |sim| sim.session(HUB, LEAF).is_none());
+    assert_eq!((knows(&sim, HUB), sim.notifications.len()), (true, 0), "it comes back");
+    let mut sim = network(RESTARTS, RESTARTS);
+    sim.notifications.clear();
+    sim.shutdown(LEAF);
+    sim.run_until("the connection's end", SOON, |sim| sim.session(HUB, LEAF).is_none());
+    let reset = "Cease/Hard Reset (Cease/Administrative Shutdown)".to_owned();
+    assert_eq!((knows(&sim, HUB), &sim.notifications), (false, &vec![(LEAF, reset)]));
+    // Who knows nothing of restarts is told as ever.
+    let mut sim = network(RESTARTS, RESTARTS);
+    sim.notifications.clear();
+    sim.leave(HUB);
+    assert_eq!(sim.notifications, [(HUB, "Cease/Administrative Shutdown".to_owned())]);
+    sim.run_until("both ends", SOON, |sim| sim.session(LEAF, HUB).is_none() && sim.session(FAR, HUB).is_none());
+}
+
+#[test]
+fn an_operator_who_stops_a_peer_does_not_wait_for_it() {
+    let mut sim = network(RESTARTS, RESTARTS);
+    sim.kill(LEAF);
+    let leaf = sim.speakers[HUB].peer_of_address([10, 13, 76, 10].into()).expect("a peer");
+    assert!(sim.operate(HUB, |hub, now| hub.disable(leaf, "", now)));
+    assert_eq!((stale(&sim), knows(&sim, HUB)), (0, false));
+}
+
+#[test]
+fn a_second_restart_ends_the_first_ones_patience() {
+    let mut sim = network(RESTARTS, RESTARTS);
+    sim.announce(LEAF, HUB, FEED, "10.13.76.10", &path(&[65001]));
+    sim.run_until("the feed", SOON, |sim| sim.received(HUB, LEAF, FEED).is_some());
+    sim.announce(FAR, HUB, "100.65.0.0/24", "10.13.76.30", &path(&[65003]));
+    sim.run_until("the leaf's kernel", SOON, |sim| !sim.kernel(LEAF).is_empty());
+    sim.kill(LEAF);
+    assert_eq!(stale(&sim), 2);
+    sim.revive(LEAF);
+    sim.stall(LEAF, HUB);
+    sim.run_until("the session", MINUTE, |sim| sim.session(HUB, LEAF).is_some());
+    assert_eq!(stale(&sim), 2, "F is set, and nothing was said yet");
+    // One of the two is confirmed before it goes again.
+    sim.announce(LEAF, HUB, FEED, "10.13.76.10", &path(&[65001]));
+    sim.kill(LEAF);
+    assert_eq!(stale(&sim), 1, "RFC 4724 §4.2");
+    assert!(sim.received(HUB, LEAF, FEED).is_some() && !knows(&sim, HUB));
+}
+
+#[test]
+fn a_restarted_peer_replaces_its_own_session() {
+    let mut sim = network(RESTARTS, RESTARTS);
+    let (_, old) = sim.session(HUB, LEAF).expect("a session");
+    // The leaf dies with its machine, and nobody tells the hub.
+    sim.cut(LEAF, HUB);
+    sim.kill(LEAF);
+    sim.mend(LEAF, HUB);
+    assert_eq!(sim.session(HUB, LEAF).map(|(_, connection)| connection), Some(old), "the hub knows nothing");
+    sim.revive(LEAF);
+    sim.host(LEAF, loopback_added([100, 0, 0, 1]));
+    sim.run_until("another session", MINUTE, |sim| {
+        sim.session(LEAF, HUB).is_some() && sim.session(HUB, LEAF).is_some_and(|(_, connection)| connection != old)
+    });
+    sim.run_until("all confirmed", MINUTE, |sim| stale(sim) == 0 && knows(sim, HUB));
+}
+
+#[test]
+fn a_restarted_speaker_says_nothing_before_it_knows_what() {
+    // The hub restarts between a leaf and somebody who knows nothing of restarts.
+    let mut sim = network(RESTARTS, RESTARTS);
+    sim.run_until("the hub's kernel", SOON, |sim| sim.kernel(HUB).contains_key(PREFIX));
+    sim.announce(FAR, HUB, FEED, "10.13.76.30", &path(&[65003]));
+    sim.run_until("the feed", SOON, |sim| sim.received(LEAF, HUB, FEED).is_some());
+    sim.fib_ops.clear();
+    sim.kill(HUB);
+    assert!(sim.received(LEAF, HUB, FEED).is_some(), "the leaf keeps what the hub told it");
+    sim.revive(HUB);
+    sim.stall(LEAF, HUB);
+    let start = sim.now;
+    sim.run_until("the sessions", MINUTE, |sim| sim.established(HUB) == 2 && sim.session(LEAF, HUB).is_some());
+    sim.announce(FAR, HUB, FEED, "10.13.76.30", &path(&[65003]));
+    let (peer, _) = sim.session(LEAF, HUB).expect("a session");
+    let restart = sim.speakers[LEAF].peer(peer).and_then(|peer| peer.established()).expect("up").negotiated();
+    let restart = restart.graceful_restart.clone().expect("agreed on");
+    let [ipv4, ipv6] = &restart.families[..] else { panic!("{restart:?}") };
+    assert!(restart.restarted && ipv4.forwarding && !ipv6.forwarding, "nothing of IPv6 was in its kernel: {restart:?}");
+    assert!(!knows(&sim, FAR), "it has no end of RIB from the leaf yet");
+    assert!(sim.fib_ops.iter().all(|(index, _)| *index != HUB), "the kernel keeps what it has: {:?}", sim.fib_ops);
+    sim.unstall(LEAF, HUB);
+    sim.run_until("the far end", SOON, |sim| knows(sim, FAR));
+    assert!(sim.now - start < Duration::from_secs(30), "it did not wait for who has nothing to say");
+    assert!(sim.received(LEAF, HUB, FEED).is_some());
+    let over = sim.notices.iter().filter(|(index, notice)| *index == HUB && matches!(notice, Notice::DeferralOver));
+    assert_eq!(over.count(), 1);
+}
+
+#[test]
+fn a_peer_that_does_not_come_delays_a_restart_for_a_while_only() {
+    let mut sim = network(RESTARTS, RESTARTS);
+    sim.run_until("the hub's kernel", SOON, |sim| sim.kernel(HUB).contains_key(PREFIX));
+    sim.kill(LEAF);
+    sim.kill(HUB);
+    sim.revive(HUB);
+    sim.host(HUB, loopback_added([100, 0, 0, 2]));
+    let start = sim.now;
+    sim.run_until("the far end", MINUTE, |sim| !sim.learned(FAR, HUB).is_empty());
+    let waited = (sim.now - start).as_secs();
+    assert!((25..=40).contains(&waited), "{waited} s");
+    assert_eq!(sim.speakers[HUB].peers().iter().filter(|peer| peer.session().state() == State::Established).count(), 1);
+}
