@@ -9,11 +9,13 @@ use toml::Spanned;
 use super::error::Problems;
 use super::file::{AsnText, FibTable, File, OriginateTable, RouterTable, Text, XdpTable};
 use super::values::parse;
-use super::{BGP_PORT, Config, DEFAULT_CONTROL_SOCKET, XdpConfig, peers, policies};
+use super::{
+    BGP_PORT, Config, DEFAULT_CONTROL_SOCKET, XdpConfig, aggregates, azure, listen, peers, policies, security,
+};
 use crate::fib::FibConfig;
 use crate::net::{Asn, Prefix, RouterId};
 use crate::rib::DecisionConfig;
-use crate::speaker::{Originate, SpeakerConfig};
+use crate::speaker::{Originate, PeerConfig, SpeakerConfig};
 
 /// Routes of one prefix that may be used at once, unless told otherwise.
 const DEFAULT_MAX_PATHS: usize = 16;
@@ -25,13 +27,17 @@ const MOST_PATHS: usize = 64;
 const INTERFACE_NAME_MAX: usize = 15;
 
 /// Understands the file; `None`, with a problem noted, where nothing sensible could be made of it.
-pub(super) fn build(file: File, problems: &mut Problems<'_>) -> Option<Config> {
+pub(super) fn build(file: File, text: &str, problems: &mut Problems<'_>) -> Option<Config> {
+    let text = security::without_secrets(text, &file);
     let asn = asn(&file.router.asn, problems);
     let router_id = router_id(&file.router.router_id, problems);
     let listen = listen(&file.router, problems);
-    let decision = decision(&file.router, problems);
-    let policies = policies::build(file.policy, &file.peer, &file.peer_group, problems);
+    let mut decision = decision(&file.router, problems);
+    let sets = policies::Sets::build(&file, problems);
+    let statement_lines = policies::statement_lines(&file.policy, problems);
+    let policies = policies::build(&file.policy, &sets, problems);
     let originate = originate(file.originate, problems);
+    let aggregates = aggregates::build(&file.aggregate, &originate, &policies, problems);
     let reconcile_after = Duration::from_secs(u64::from(file.fib.reconcile_after));
     let fib = fib(&file.fib, problems);
     let xdp = xdp(file.xdp, problems);
@@ -41,15 +47,36 @@ pub(super) fn build(file: File, problems: &mut Problems<'_>) -> Option<Config> {
         router_id: router_id.unwrap_or(RouterId::UNSPECIFIED),
         policies: &policies,
     };
-    let (peers, reach) = peers::build(&file.peer, &file.peer_group, own, problems).into_iter().unzip();
+    let (peers, reach): (Vec<PeerConfig>, _) =
+        peers::build(&file.peer, &file.peer_group, own, problems).into_iter().unzip();
+    let vnet = azure::build(file.azure.as_ref(), &file.peer, &peers, problems);
+    decision.diverse = peers.iter().any(|peer| peer.diverse_paths);
+    let (ranges, members) = listen::build(&file.peer_group, own, problems).into_iter().unzip();
     let control_socket = control_socket(file.router.control_socket, problems);
     let (asn, router_id) = (asn?, router_id?);
     Some(Config {
-        speaker: SpeakerConfig { asn, router_id, peers, decision, originate, fib, reconcile_after, seed: 0 },
+        speaker: SpeakerConfig {
+            asn,
+            router_id,
+            peers,
+            listen: ranges,
+            decision,
+            originate,
+            aggregates,
+            vnet,
+            fib,
+            reconcile_after,
+            seed: 0,
+        },
         reach,
+        members,
         listen,
         control_socket,
         xdp,
+        warnings: Vec::new(),
+        policies,
+        statement_lines,
+        text,
     })
 }
 

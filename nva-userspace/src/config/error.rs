@@ -50,29 +50,60 @@ pub struct Problems<'a> {
     file: &'a str,
     text: &'a str,
     found: Vec<Problem>,
+    warnings: Vec<Problem>,
 }
 
 impl<'a> Problems<'a> {
     pub(super) fn new(file: &'a str, text: &'a str) -> Problems<'a> {
-        Problems { file, text, found: Vec::new() }
+        Problems { file, text, found: Vec::new(), warnings: Vec::new() }
+    }
+
+    /// The file as it was named.
+    pub(super) fn file(&self) -> &'a str {
+        self.file
     }
 
     /// Notes a problem at this place (in octets from the start of the file).
     pub(super) fn add(&mut self, place: Range<usize>, message: impl fmt::Display) {
+        let problem = self.at(place, message);
+        self.found.push(problem);
+    }
+
+    /// Notes what is no mistake for certain.
+    pub(super) fn warn(&mut self, place: Range<usize>, message: impl fmt::Display) {
+        let warning = self.at(place, format_args!("warning: {message}"));
+        self.warnings.push(warning);
+    }
+
+    /// The warnings, in the order of their places.
+    pub(super) fn take_warnings(&mut self) -> Vec<Problem> {
+        in_order(std::mem::take(&mut self.warnings))
+    }
+
+    fn at(&self, place: Range<usize>, message: impl fmt::Display) -> Problem {
+        let (line, column) = self.line_and_column(place);
+        Problem { file: self.file.to_owned(), line, column, message: message.to_string() }
+    }
+
+    /// Where a place (in octets from the start of the file) begins: line and column, the first being 1.
+    pub(super) fn line_and_column(&self, place: Range<usize>) -> (usize, usize) {
         let before = self.text.get(..place.start).unwrap_or(self.text);
-        let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        self.found.push(Problem { file: self.file.to_owned(), line, column, message: message.to_string() });
+        (before.matches('\n').count() + 1, column)
     }
 
     /// The value, if nothing was wrong.
-    pub(super) fn into_result<T>(mut self, value: Option<T>) -> Result<T, ConfigError> {
-        self.found.sort_by_key(|problem| (problem.line, problem.column));
-        // What a group says wrong is wrong for each of its members.
-        self.found.dedup();
+    pub(super) fn into_result<T>(self, value: Option<T>) -> Result<T, ConfigError> {
         match value {
             Some(value) if self.found.is_empty() => Ok(value),
-            Some(_) | None => Err(ConfigError::Invalid { problems: self.found }),
+            Some(_) | None => Err(ConfigError::Invalid { problems: in_order(self.found) }),
         }
     }
+}
+
+fn in_order(mut problems: Vec<Problem>) -> Vec<Problem> {
+    problems.sort_by_key(|problem| (problem.line, problem.column));
+    // What a group says wrong is wrong for each of its members.
+    problems.dedup();
+    problems
 }

@@ -3,6 +3,17 @@
 //! Text that has a meaning of its own (addresses, prefixes, expressions, names of policies) stays text with its place
 //! in the file, so that [`super::build`] can say where something is wrong.
 
+mod peering;
+mod policy;
+
+pub use peering::{LimitValue, LocalAsValue, RemovePrivateAsValue};
+pub use policy::{
+    ChangeValue, MarkValue, MatchTable, NumberText, OneOrMany, PolicyTable, PrependValue, SetTable, StatementTable,
+    ThenTable,
+};
+
+use std::fmt;
+
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -18,15 +29,35 @@ pub struct File {
     /// `[[policy]]`
     #[serde(default)]
     pub policy: Vec<PolicyTable>,
+    /// `[[prefix-set]]`
+    #[serde(default)]
+    pub prefix_set: Vec<SetTable>,
+    /// `[[as-path-set]]`
+    #[serde(default)]
+    pub as_path_set: Vec<SetTable>,
+    /// `[[community-set]]`
+    #[serde(default)]
+    pub community_set: Vec<SetTable>,
+    /// `[[next-hop-set]]`
+    #[serde(default)]
+    pub next_hop_set: Vec<SetTable>,
+    /// `[[peer-set]]`
+    #[serde(default)]
+    pub peer_set: Vec<SetTable>,
     /// `[[peer-group]]`
     #[serde(default)]
     pub peer_group: Vec<PeerTable>,
     /// `[[peer]]`
     #[serde(default)]
     pub peer: Vec<PeerTable>,
+    /// `[azure]`
+    pub azure: Option<AzureTable>,
     /// `[originate]`
     #[serde(default)]
     pub originate: OriginateTable,
+    /// `[[aggregate]]`
+    #[serde(default)]
+    pub aggregate: Vec<AggregateTable>,
     /// `[fib]`
     #[serde(default)]
     pub fib: FibTable,
@@ -70,85 +101,6 @@ pub enum AsnText {
     Text(String),
 }
 
-/// `[[policy]]`
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct PolicyTable {
-    /// Its name.
-    pub name: Text,
-    /// `[[policy.statement]]`
-    #[serde(default)]
-    pub statement: Vec<StatementTable>,
-}
-
-/// `[[policy.statement]]`
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct StatementTable {
-    /// Its name.
-    pub name: Option<String>,
-    /// Which routes it is about.
-    #[serde(default)]
-    pub r#match: MatchTable,
-    /// What happens to them.
-    pub then: Spanned<ThenTable>,
-}
-
-/// `match = { … }`: everything given must hold.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct MatchTable {
-    /// `["10.0.0.0/8 ge 24 le 28"]`
-    pub prefixes: Option<Spanned<Vec<Text>>>,
-    /// A Cisco-style expression.
-    pub as_path: Option<Text>,
-    /// `"local"`, `"peer NAME"` or `"group NAME"`.
-    pub source: Option<Text>,
-    /// Any of these.
-    pub communities: Option<Spanned<Vec<Text>>>,
-}
-
-/// `then = { … }`
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct ThenTable {
-    /// Whether the route is accepted (`true`) or rejected (`false`); without it the next statement goes on.
-    pub accept: Option<bool>,
-    /// `"auto"`, `"self"`, `"keep"`, `"gateway"` or an address.
-    pub next_hop: Option<Text>,
-    /// How often our AS is put in front of the path, or which AS how often.
-    pub prepend: Option<Spanned<PrependValue>>,
-    /// Communities to add.
-    pub add_communities: Option<Vec<Text>>,
-    /// Communities to remove.
-    pub remove_communities: Option<Vec<Text>>,
-    /// Communities that replace all others.
-    pub set_communities: Option<Vec<Text>>,
-    /// LOCAL_PREF.
-    pub local_pref: Option<u32>,
-    /// MED.
-    pub med: Option<u32>,
-}
-
-/// `prepend = 2` or `prepend = { asn = 65100, times = 2 }`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(
-    untagged,
-    deny_unknown_fields,
-    expecting = "expected how often our AS is prepended, from 1 to 255, or { asn = 65100, times = 2 } for another AS"
-)]
-pub enum PrependValue {
-    /// Our own AS, this often.
-    Times(u8),
-    /// A given AS.
-    Given {
-        /// The AS.
-        asn: u32,
-        /// How often.
-        times: u8,
-    },
-}
-
 /// `[[peer]]`, and `[[peer-group]]` for what its members have in common.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -159,36 +111,149 @@ pub struct PeerTable {
     pub group: Option<Text>,
     /// Free text.
     pub description: Option<String>,
-    /// What it is, which sets defaults: `"azure-route-server"` or `"router"`.
+    /// What it is, which sets defaults: `"azure-route-server"`, `"hub"` or `"router"`.
     pub kind: Option<Spanned<PeerKind>>,
     /// Its address.
     pub address: Option<Text>,
+    /// Further addresses of it, such as that of the other family.
+    pub other_addresses: Option<Vec<Text>>,
+    /// Ranges of addresses from which members of this group may connect.
+    pub listen: Option<Spanned<Vec<Text>>>,
+    /// How many members there may be at once that are not configured themselves.
+    pub listen_limit: Option<Spanned<u32>>,
+    /// How many seconds such a member stays without a connection.
+    pub listen_forget: Option<Spanned<u16>>,
     /// The TCP port on which it listens.
     pub port: Option<Spanned<u16>>,
     /// Its AS, or the ASes that it may have.
     pub asn: Option<Spanned<AsnText>>,
+    /// The AS that it believes us to be in.
+    pub local_as: Option<Spanned<LocalAsValue>>,
+    /// How often our AS may stand in paths that it sends.
+    pub allow_own_as: Option<Spanned<u8>>,
+    /// Whether it finds our AS where its own was.
+    pub as_override: Option<Spanned<bool>>,
+    /// What becomes of AS numbers for private use.
+    pub remove_private_as: Option<Spanned<RemovePrivateAsValue>>,
     /// Our address on the session.
     pub local_address: Option<Text>,
     /// The TTL towards a peer that is not on a connected subnet.
     pub multihop: Option<Spanned<u8>>,
+    /// Whether the peer proves by its TTL how near it is.
+    pub ttl_security: Option<Spanned<TtlSecurityValue>>,
+    /// What segments are signed with.
+    pub password: Option<Spanned<SecretText>>,
+    /// The file whose first line is the password.
+    pub password_file: Option<Text>,
     /// Whether we only wait for its connection.
     pub passive: Option<bool>,
     /// The hold time that we propose, in seconds.
     pub hold_time: Option<Spanned<u16>>,
+    /// How long the peer may take nothing of what we send, in seconds.
+    pub send_hold_time: Option<Spanned<u16>>,
     /// The time between attempts to connect, in seconds.
     pub connect_retry: Option<Spanned<u16>>,
+    /// Whether and how the way to it is watched.
+    pub bfd: Option<Spanned<BfdValue>>,
+    /// Whether restarts, its own and ours, keep routes.
+    pub graceful_restart: Option<Spanned<GracefulRestartValue>>,
+    /// The seconds that a restart of ours takes at most.
+    pub restart_time: Option<Spanned<u16>>,
+    /// The seconds that its routes stay at most while it restarts.
+    pub stale_time: Option<Spanned<u16>>,
     /// The families to offer.
     pub families: Option<Spanned<Vec<Text>>>,
+    /// Whether messages of up to 65535 octets are accepted.
+    pub extended_messages: Option<bool>,
+    /// Whether enhanced route refresh is announced to it.
+    pub enhanced_refresh: Option<bool>,
+    /// What follows from a multiprotocol attribute that cannot be read.
+    pub on_malformed_nlri: Option<Spanned<MalformedNlri>>,
+    /// What we are to it.
+    pub role: Option<Text>,
+    /// Whether it has to say what it is to us.
+    pub role_strict: Option<Spanned<bool>>,
     /// Policies for what comes in.
     pub import: Option<Vec<Text>>,
     /// Policies for what goes out.
     pub export: Option<Vec<Text>>,
+    /// How many prefixes may come in.
+    pub receive_limit: Option<Spanned<LimitValue>>,
+    /// How many of them may be accepted.
+    pub import_limit: Option<Spanned<LimitValue>>,
+    /// How many it may be told.
+    pub export_limit: Option<Spanned<LimitValue>>,
     /// The next hop that goes out where no statement says another.
     pub next_hop: Option<Text>,
+    /// Whether it is told our share of equal paths.
+    pub diverse_paths: Option<Spanned<bool>>,
     /// Whether its routes go into the kernel.
     pub install: Option<bool>,
     /// Whether its AS must stand first in the paths that it sends.
     pub enforce_first_as: Option<bool>,
+    /// Whether routes with an AS_SET or AS_CONFED_SET are taken from it and told to it.
+    pub allow_as_sets: Option<bool>,
+    /// Whether its routes with GRACEFUL_SHUTDOWN are the last choice.
+    pub honour_graceful_shutdown: Option<bool>,
+}
+
+/// `ttl-security = true` or `ttl-security = 3`.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(untagged, expecting = "expected true for a peer on a connected subnet, or its distance in hops, from 1 to 254")]
+pub enum TtlSecurityValue {
+    /// Whether the peer is one hop away and proves it.
+    Switch(bool),
+    /// How many hops it is away at most.
+    Hops(u8),
+}
+
+/// Text that is shown to nobody.
+#[derive(Clone, Deserialize)]
+#[serde(untagged, expecting = "expected a password in quotes")]
+pub enum SecretText {
+    /// `"text"`
+    Text(String),
+}
+
+impl fmt::Debug for SecretText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretText(…)")
+    }
+}
+
+/// `bfd = true` or `bfd = { interval = 300, multiplier = 3 }`.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(
+    untagged,
+    deny_unknown_fields,
+    rename_all_fields = "kebab-case",
+    expecting = "expected true, false, or a table with any of interval (in milliseconds), multiplier, multihop and \
+                 minimum-ttl, such as { interval = 300, multiplier = 3 }"
+)]
+pub enum BfdValue {
+    /// With the usual intervals, or not at all.
+    Wanted(bool),
+    /// As given.
+    Given {
+        /// Milliseconds between packets, both ways.
+        interval: Option<u32>,
+        /// After how many of them without a packet the peer is given up.
+        multiplier: Option<u8>,
+        /// Whether the peer may be several hops away.
+        multihop: Option<bool>,
+        /// The least TTL that packets may arrive with then.
+        minimum_ttl: Option<u8>,
+    },
+}
+
+/// `graceful-restart = true`, `false` or `"helper"`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged, expecting = "expected true, false or \"helper\"")]
+pub enum GracefulRestartValue {
+    /// In both roles, or not at all.
+    Switch(bool),
+    /// `"helper"`: only the peer's restarts.
+    Text(String),
 }
 
 /// What a peer is.
@@ -199,6 +264,29 @@ pub enum PeerKind {
     Router,
     /// An instance of Azure Route Server.
     AzureRouteServer,
+    /// A router that tells the same route servers the same routes as we do.
+    Hub,
+}
+
+/// `[azure]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct AzureTable {
+    /// The address space of the VNet.
+    pub vnet: Spanned<Vec<Text>>,
+    /// The address spaces of the VNets that it is peered with.
+    #[serde(default)]
+    pub peered_vnets: Vec<Text>,
+}
+
+/// What follows from a multiprotocol attribute that cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MalformedNlri {
+    /// The rest of the session goes without its address family.
+    DisableFamily,
+    /// The session ends.
+    Reset,
 }
 
 /// `[originate]`
@@ -214,6 +302,29 @@ pub struct OriginateTable {
     /// Prefixes that are originated in any case.
     #[serde(default)]
     pub prefixes: Vec<Text>,
+}
+
+/// `[[aggregate]]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct AggregateTable {
+    /// Its prefix.
+    pub prefix: Text,
+    /// Policies by which longer prefixes contribute.
+    pub contributors: Option<Vec<Text>>,
+    /// Whether nobody is told of what contributes.
+    #[serde(default)]
+    pub summary_only: bool,
+    /// Whether ASes that contribute are told of it, too.
+    #[serde(default)]
+    pub to_contributors: bool,
+    /// Its communities.
+    #[serde(default)]
+    pub communities: Vec<Text>,
+    /// Policies that change it before anybody is told.
+    pub policy: Option<Vec<Text>>,
+    /// Whether the kernel drops what no longer prefix takes.
+    pub discard: Option<Spanned<bool>>,
 }
 
 /// `[fib]`

@@ -2,11 +2,20 @@
 //!
 //! `file` is what may be written, `build` what it means. docs/configuration.md is the reference.
 
+mod aggregates;
+mod as_path;
+mod azure;
+mod bfd;
 mod build;
 mod error;
 mod file;
+mod limits;
+mod listen;
 mod peers;
 mod policies;
+mod restart;
+mod roles;
+mod security;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -14,10 +23,15 @@ mod wording;
 
 pub use error::{ConfigError, Problem};
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use crate::net::Prefix;
+use crate::policy::Policy;
 use crate::speaker::SpeakerConfig;
+use crate::transport::{Password, Ttl};
 
 /// Where the daemon answers `nva show`, unless told otherwise.
 pub const DEFAULT_CONTROL_SOCKET: &str = "/run/nva/nva.sock";
@@ -32,21 +46,49 @@ pub struct Config {
     pub speaker: SpeakerConfig,
     /// How each peer is reached, in the order of `speaker.peers`.
     pub reach: Vec<PeerReach>,
+    /// What holds for those who connect from a group's ranges, in the order of `speaker.listen`.
+    pub members: Vec<MemberReach>,
     /// Addresses to listen on.
     pub listen: Vec<SocketAddr>,
     /// The control socket.
     pub control_socket: PathBuf,
     /// The XDP data plane.
     pub xdp: XdpConfig,
+    /// What is worth a second look, though it can be meant.
+    pub warnings: Vec<Problem>,
+    /// The policies by name, whether a peer has them or not.
+    pub policies: BTreeMap<String, Arc<Policy>>,
+    /// The line at which each statement of a policy begins, by the policy's name. Kept beside the policies: where one
+    /// stands is no part of what it is.
+    pub statement_lines: BTreeMap<String, Vec<usize>>,
+    /// The file's text with its secrets blotted out.
+    pub text: String,
 }
 
-/// How to connect to a peer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How to connect to a peer, and what its segments must be like.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerReach {
     /// Where it listens.
     pub remote: SocketAddr,
     /// Our address.
     pub local: Option<IpAddr>,
+    /// The TTL of both sides' segments.
+    pub ttl: Ttl,
+    /// What segments are signed with (RFC 2385).
+    pub password: Option<Password>,
+}
+
+/// What the segments of a listening group's members must be like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberReach {
+    /// The group.
+    pub group: String,
+    /// Where its members may be.
+    pub prefixes: Vec<Prefix>,
+    /// The TTL of both sides' segments.
+    pub ttl: Ttl,
+    /// What segments are signed with (RFC 2385).
+    pub password: Option<Password>,
 }
 
 /// The XDP data plane.
@@ -61,6 +103,48 @@ pub struct XdpConfig {
 }
 
 impl Config {
+    /// How a peer is reached; `None` for those that come by themselves.
+    pub fn reach_of(&self, name: &str) -> Option<&PeerReach> {
+        let position = self.speaker.peers.iter().position(|peer| peer.name == name)?;
+        self.reach.get(position)
+    }
+
+    /// Whose segments are signed with what: the addresses of peers, and the ranges of groups that listen.
+    pub fn passwords(&self) -> BTreeMap<Prefix, &Password> {
+        let peers =
+            self.reach.iter().filter_map(|reach| Some((Prefix::host(reach.remote.ip()), reach.password.as_ref()?)));
+        let members = self.members.iter().filter_map(|members| Some((&members.prefixes, members.password.as_ref()?)));
+        let ranges = members.flat_map(|(prefixes, password)| prefixes.iter().map(move |prefix| (*prefix, password)));
+        peers.chain(ranges).collect()
+    }
+
+    /// What segments to and from this address are signed with: of several ranges the longest counts.
+    pub fn password_of(&self, address: IpAddr) -> Option<&Password> {
+        let passwords = self.passwords().into_iter().filter(|(peers, _)| peers.contains(address));
+        passwords.max_by_key(|(peers, _)| peers.len()).map(|(_, password)| password)
+    }
+
+    /// The peers that a new configuration reaches in another way, whatever their passwords.
+    pub fn moved(&self, new: &Config) -> BTreeSet<String> {
+        let unsigned = |reach: &PeerReach| PeerReach { password: None, ..reach.clone() };
+        let peers = self.speaker.peers.iter().filter(|peer| {
+            let (old, new) = (self.reach_of(&peer.name), new.reach_of(&peer.name));
+            new.is_some() && old.map(unsigned) != new.map(unsigned)
+        });
+        peers.map(|peer| peer.name.clone()).collect()
+    }
+
+    /// What a new configuration has that takes a restart.
+    pub fn needs_restart(&self, new: &Config) -> Vec<&'static str> {
+        let keys = [
+            ("[router] listen", self.listen != new.listen),
+            ("[router] control-socket", self.control_socket != new.control_socket),
+            ("[xdp]", self.xdp != new.xdp),
+            ("[fib] reconcile-after", self.speaker.reconcile_after != new.speaker.reconcile_after),
+        ];
+        keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
+    }
+
     /// Reads a configuration file.
     pub fn load(path: &Path) -> Result<Config, ConfigError> {
         let text =
@@ -72,7 +156,7 @@ impl Config {
     pub fn parse(name: &str, text: &str) -> Result<Config, ConfigError> {
         let mut problems = error::Problems::new(name, text);
         let config = match toml::from_str::<file::File>(text) {
-            Ok(file) => build::build(file, &mut problems),
+            Ok(file) => build::build(file, text, &mut problems),
             Err(error) => {
                 let place = error.span().unwrap_or(0..0);
                 let message = wording::in_words(error.message(), text.get(place.clone()).unwrap_or_default());
@@ -80,6 +164,7 @@ impl Config {
                 None
             }
         };
-        problems.into_result(config)
+        let warnings = problems.take_warnings();
+        problems.into_result(config.map(|config| Config { warnings, ..config }))
     }
 }

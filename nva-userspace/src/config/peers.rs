@@ -1,7 +1,7 @@
 //! Peers and peer groups.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,19 +9,19 @@ use std::time::Duration;
 use toml::Spanned;
 
 use super::error::Problems;
-use super::file::{AsnText, PeerKind, PeerTable, Text};
+use super::file::{self, AsnText, MalformedNlri, PeerTable, Text};
 use super::values::{address, parse};
-use super::{BGP_PORT, PeerReach};
+use super::{BGP_PORT, PeerReach, as_path, bfd, limits, listen, restart, roles, security};
 use crate::fsm::{RemoteAs, SessionConfig};
 use crate::net::{AfiSafi, Asn, RouterId};
-use crate::policy::{Chain, Disposition, NextHopMode, Policy};
-use crate::speaker::PeerConfig;
+use crate::policy::{Chain, Disposition, NextHopMode, Policy, Statement};
+use crate::speaker::{PeerConfig, PeerKind};
 
 /// The AS of every Azure Route Server.
 const AZURE_ROUTE_SERVER_ASN: Asn = Asn(65515);
 
-/// The TTL towards an Azure Route Server, which is never on our subnet; Azure asks for 2 at least.
-const AZURE_ROUTE_SERVER_MULTIHOP: u8 = 8;
+/// The hold time that we propose to a fellow hub: we take over its share of the paths when it is over.
+const HUB_HOLD_TIME: u16 = 9;
 
 /// What the whole file says that every peer needs.
 #[derive(Clone, Copy)]
@@ -47,6 +47,7 @@ pub(super) fn build(
     }
     for table in peers {
         let name = named(table, problems);
+        listen::check_peer(table, problems);
         if names.insert(name, ()).is_some() {
             problems.add(table.name.span(), format_args!("a second peer is named {name:?}: names are unique"));
         }
@@ -69,7 +70,31 @@ pub(super) fn build(
         }
         built.push((peer, reach));
     }
+    check_diverse(peers, groups, &built, problems);
     built
+}
+
+/// Paths are shared out towards external peers, and among hubs of which we are told.
+fn check_diverse(
+    peers: &[PeerTable],
+    groups: &[PeerTable],
+    built: &[(PeerConfig, PeerReach)],
+    problems: &mut Problems<'_>,
+) {
+    let any_hub = peers.iter().chain(groups).any(|table| kind(table) == PeerKind::Hub);
+    let internal = |table: &PeerTable| {
+        let peer = built.iter().map(|(peer, _)| peer).find(|peer| peer.name == *table.name.get_ref());
+        peer.is_some_and(|peer| peer.session.remote_as == RemoteAs::Exactly(peer.session.local_asn))
+    };
+    for table in peers.iter().chain(groups) {
+        let Some(diverse) = table.diverse_paths.as_ref().filter(|diverse| *diverse.get_ref()) else { continue };
+        if internal(table) {
+            problems.add(diverse.span(), "diverse-paths is for route servers: this peer is internal");
+        } else if !any_hub {
+            let advice = "make each of the others a [[peer]] of kind = \"hub\"";
+            problems.add(diverse.span(), format_args!("nobody is known to share the paths with: {advice}"));
+        }
+    }
 }
 
 fn group_names<'a>(groups: &'a [PeerTable], problems: &mut Problems<'_>) -> BTreeMap<&'a str, &'a PeerTable> {
@@ -80,6 +105,9 @@ fn group_names<'a>(groups: &'a [PeerTable], problems: &mut Problems<'_>) -> BTre
         }
         if let Some(address) = &group.address {
             problems.add(address.span(), "a peer-group has no address: addresses belong to [[peer]]");
+        }
+        if let Some(other) = group.other_addresses.iter().flatten().next() {
+            problems.add(other.span(), "a peer-group has no addresses: other-addresses belong to [[peer]]");
         }
         if let Some(nested) = &group.group {
             problems.add(nested.span(), "a peer-group is not a member of another");
@@ -98,8 +126,8 @@ fn named<'a>(table: &'a PeerTable, problems: &mut Problems<'_>) -> &'a str {
 
 /// Finds what is wrong with a group that nobody may belong to yet.
 fn check_group(group: &PeerTable, own: Own<'_>, problems: &mut Problems<'_>) {
-    let azure = is_azure(group);
-    let remote_as = group.asn.as_ref().and_then(|_| remote_as(group, azure, problems));
+    let azure = kind(group) == PeerKind::RouteServer;
+    let remote_as = group.asn.as_ref().and_then(|_| remote_as(group, own, problems));
     if let Some(text) = &group.local_address {
         address(text, problems);
     }
@@ -107,87 +135,180 @@ fn check_group(group: &PeerTable, own: Own<'_>, problems: &mut Problems<'_>) {
         parse::<NextHopMode>(text, problems);
     }
     port(group, problems);
-    session(group, remote_as, azure, own, problems);
-    multihop(group, azure, false, problems);
+    let internal = remote_as == Some(RemoteAs::Exactly(own.asn));
+    as_path::rules(group, internal, problems);
+    as_path::local_as(group, remote_as.as_ref(), own, problems);
+    let session = session(group, remote_as, azure, own, problems);
+    limits::build(group, &session.families, problems);
+    let distance = security::distance(group, azure, false, problems);
+    security::password(group, azure, problems);
+    bfd::build(group, azure, distance.multihop, problems);
     let import = chain(group.import.as_deref(), false, own, problems);
     refuse_outbound_modes(&import, group.import.as_deref().unwrap_or_default(), problems);
-    chain(group.export.as_deref(), false, own, problems);
+    let export = chain(group.export.as_deref(), false, own, problems);
+    refuse_inbound_actions(&export, group.export.as_deref().unwrap_or_default(), problems);
 }
 
-fn is_azure(table: &PeerTable) -> bool {
-    table.kind.as_ref().is_some_and(|kind| *kind.get_ref() == PeerKind::AzureRouteServer)
+pub(super) fn kind(table: &PeerTable) -> PeerKind {
+    match table.kind.as_ref().map(Spanned::get_ref) {
+        Some(file::PeerKind::AzureRouteServer) => PeerKind::RouteServer,
+        Some(file::PeerKind::Hub) => PeerKind::Hub,
+        Some(file::PeerKind::Router) | None => PeerKind::Router,
+    }
 }
 
 /// The peer's own settings, and the group's where it has none.
 fn with_defaults(peer: &PeerTable, group: &PeerTable) -> PeerTable {
-    let (peer, group) = (peer.clone(), group.clone());
+    let (peer, mut group) = (peer.clone(), group.clone());
+    // What says the same in two ways comes from one of the two tables.
+    if peer.password.is_some() || peer.password_file.is_some() {
+        (group.password, group.password_file) = (None, None);
+    }
+    if peer.multihop.is_some() || peer.ttl_security.is_some() {
+        (group.multihop, group.ttl_security) = (None, None);
+    }
     PeerTable {
         name: peer.name,
         group: peer.group,
         description: peer.description.or(group.description),
         kind: peer.kind.or(group.kind),
         address: peer.address,
+        other_addresses: peer.other_addresses,
+        listen: None,
+        listen_limit: None,
+        listen_forget: None,
         port: peer.port.or(group.port),
         asn: peer.asn.or(group.asn),
+        local_as: peer.local_as.or(group.local_as),
+        allow_own_as: peer.allow_own_as.or(group.allow_own_as),
+        as_override: peer.as_override.or(group.as_override),
+        remove_private_as: peer.remove_private_as.or(group.remove_private_as),
         local_address: peer.local_address.or(group.local_address),
         multihop: peer.multihop.or(group.multihop),
+        ttl_security: peer.ttl_security.or(group.ttl_security),
+        password: peer.password.or(group.password),
+        password_file: peer.password_file.or(group.password_file),
         passive: peer.passive.or(group.passive),
         hold_time: peer.hold_time.or(group.hold_time),
+        send_hold_time: peer.send_hold_time.or(group.send_hold_time),
         connect_retry: peer.connect_retry.or(group.connect_retry),
+        bfd: peer.bfd.or(group.bfd),
+        graceful_restart: peer.graceful_restart.or(group.graceful_restart),
+        restart_time: peer.restart_time.or(group.restart_time),
+        stale_time: peer.stale_time.or(group.stale_time),
         families: peer.families.or(group.families),
+        extended_messages: peer.extended_messages.or(group.extended_messages),
+        enhanced_refresh: peer.enhanced_refresh.or(group.enhanced_refresh),
+        on_malformed_nlri: peer.on_malformed_nlri.or(group.on_malformed_nlri),
+        role: peer.role.or(group.role),
+        role_strict: peer.role_strict.or(group.role_strict),
         import: peer.import.or(group.import),
         export: peer.export.or(group.export),
+        receive_limit: peer.receive_limit.or(group.receive_limit),
+        import_limit: peer.import_limit.or(group.import_limit),
+        export_limit: peer.export_limit.or(group.export_limit),
         next_hop: peer.next_hop.or(group.next_hop),
+        diverse_paths: peer.diverse_paths.or(group.diverse_paths),
         install: peer.install.or(group.install),
         enforce_first_as: peer.enforce_first_as.or(group.enforce_first_as),
+        allow_as_sets: peer.allow_as_sets.or(group.allow_as_sets),
+        honour_graceful_shutdown: peer.honour_graceful_shutdown.or(group.honour_graceful_shutdown),
     }
 }
 
 fn peer(table: &PeerTable, own: Own<'_>, problems: &mut Problems<'_>) -> Option<(PeerConfig, PeerReach)> {
-    let name = table.name.get_ref();
-    let azure = is_azure(table);
+    let remote = match &table.address {
+        Some(text) => address(text, problems),
+        None => {
+            problems.add(table.name.span(), format_args!("peer {:?} has no address", table.name.get_ref()));
+            None
+        }
+    };
+    peer_at(table, remote, own, problems)
+}
+
+/// A peer with this address, whatever stands in the table.
+pub(super) fn peer_at(
+    table: &PeerTable,
+    remote: Option<IpAddr>,
+    own: Own<'_>,
+    problems: &mut Problems<'_>,
+) -> Option<(PeerConfig, PeerReach)> {
+    let azure = kind(table) == PeerKind::RouteServer;
     if let (true, Some(kind), AZURE_ROUTE_SERVER_ASN) = (azure, &table.kind, own.asn) {
         let advice = "give [router] asn another number, such as 65000";
         problems.add(kind.span(), format_args!("AS {} is Azure Route Server's own: {advice}", own.asn));
     }
-    let remote = match &table.address {
-        Some(text) => address(text, problems),
-        None => {
-            problems.add(table.name.span(), format_args!("peer {name:?} has no address"));
-            None
-        }
-    };
-    let remote_as = remote_as(table, azure, problems);
+    let remote_as = remote_as(table, own, problems);
     let internal = matches!(&remote_as, Some(RemoteAs::Exactly(asn)) if *asn == own.asn);
     let local = table.local_address.as_ref().and_then(|text| address(text, problems));
     if let (Some(remote), Some(local), Some(text)) = (remote, local, &table.local_address)
+        && !remote.is_unspecified()
         && remote.is_ipv4() != local.is_ipv4()
     {
         problems.add(text.span(), format_args!("{local} and the peer's address {remote} are of different families"));
     }
-    let session = session(table, remote_as.clone(), azure, own, problems);
+    let as_path = as_path::rules(table, internal, problems);
+    let local_as = as_path::local_as(table, remote_as.as_ref(), own, problems);
+    let mut session = session(table, remote_as.clone(), azure, own, problems);
+    if let Some(local) = local_as {
+        session.local_asn = local.asn;
+        session.alternative_asn = local.dual.then_some(own.asn);
+    }
+    let limits = limits::build(table, &session.families, problems);
     let import = chain(table.import.as_deref(), internal, own, problems);
     refuse_outbound_modes(&import, table.import.as_deref().unwrap_or_default(), problems);
     let export = chain(table.export.as_deref(), internal, own, problems);
+    refuse_inbound_actions(&export, table.export.as_deref().unwrap_or_default(), problems);
     let next_hop = table.next_hop.as_ref().map_or(Some(NextHopMode::Auto), |text| parse(text, problems));
     let port = port(table, problems);
-    let multihop = multihop(table, azure, internal, problems);
+    let distance = security::distance(table, azure, internal, problems);
+    let password = security::password(table, azure, problems);
+    let bfd = bfd::build(table, azure, distance.multihop, problems);
+    let other_addresses = other_addresses(table, remote, problems);
     let (address, _, next_hop) = (remote?, remote_as?, next_hop?);
     let peer = PeerConfig {
-        name: name.clone(),
+        name: table.name.get_ref().clone(),
         group: table.group.as_ref().map(|group| group.get_ref().clone()),
         description: table.description.clone(),
         address,
+        other_addresses,
+        kind: kind(table),
+        own_asn: own.asn,
+        local_as,
+        as_path,
+        diverse_paths: table.diverse_paths.as_ref().is_some_and(|diverse| *diverse.get_ref()),
         session,
-        multihop,
+        stale_time: restart::stale_time(table, problems),
+        multihop: distance.multihop,
+        bfd,
         import,
         export,
+        limits,
         next_hop,
-        install: table.install.unwrap_or(!azure),
+        // Of a fellow hub's routes we have our own, or they are nothing to a hub's forwarding.
+        install: table.install.unwrap_or(kind(table) == PeerKind::Router),
         enforce_first_as: table.enforce_first_as.unwrap_or(true),
+        allow_as_sets: table.allow_as_sets.unwrap_or(false),
+        honour_graceful_shutdown: table.honour_graceful_shutdown.unwrap_or(true),
     };
     let remote = SocketAddr::new(address, port);
-    Some((peer, PeerReach { remote, local }))
+    Some((peer, PeerReach { remote, local, ttl: distance.ttl, password }))
+}
+
+/// What the peer has besides the address of its session.
+fn other_addresses(table: &PeerTable, remote: Option<IpAddr>, problems: &mut Problems<'_>) -> Vec<IpAddr> {
+    let mut known = Vec::new();
+    for text in table.other_addresses.iter().flatten() {
+        match address(text, problems) {
+            Some(other) if Some(other) == remote || known.contains(&other) => {
+                problems.add(text.span(), format_args!("{other} is listed twice"));
+            }
+            Some(other) => known.push(other),
+            None => {}
+        }
+    }
+    known
 }
 
 fn port(table: &PeerTable, problems: &mut Problems<'_>) -> u16 {
@@ -205,11 +326,29 @@ fn session(
     own: Own<'_>,
     problems: &mut Problems<'_>,
 ) -> SessionConfig {
+    let (role, role_strict) = roles::build(table, remote_as.as_ref(), own.asn, problems);
     let mut session = SessionConfig::new(own.asn, own.router_id, remote_as.unwrap_or(RemoteAs::OneOf(Vec::new())));
+    (session.role, session.role_strict) = (role, role_strict);
+    if kind(table) == PeerKind::Hub {
+        session.hold_time = HUB_HOLD_TIME;
+    }
     if let Some(hold_time) = &table.hold_time {
         session.hold_time = *hold_time.get_ref();
         if matches!(session.hold_time, 1 | 2) {
             problems.add(hold_time.span(), "a hold time is 0 (never) or at least 3 seconds (RFC 4271 §4.2)");
+        }
+    }
+    if let Some(send_hold_time) = &table.send_hold_time {
+        let seconds = *send_hold_time.get_ref();
+        session.send_hold_time = Some(seconds);
+        if seconds != 0 && seconds <= session.hold_time {
+            let hold_time = session.hold_time;
+            problems.add(
+                send_hold_time.span(),
+                format_args!(
+                    "send-hold-time is 0 (never) or longer than the hold time of {hold_time} s (RFC 9687 §4.4)"
+                ),
+            );
         }
     }
     if let Some(retry) = &table.connect_retry {
@@ -220,6 +359,11 @@ fn session(
     }
     session.passive = table.passive.unwrap_or(false);
     session.families = families(table, azure, problems);
+    session.graceful_restart = restart::announced(table, azure, &session.families, problems);
+    session.extended_messages = table.extended_messages.unwrap_or(true);
+    session.enhanced_refresh = table.enhanced_refresh.unwrap_or(true);
+    let on_malformed = table.on_malformed_nlri.as_ref().map_or(MalformedNlri::DisableFamily, |value| *value.get_ref());
+    session.disable_families = on_malformed == MalformedNlri::DisableFamily;
     session
 }
 
@@ -247,39 +391,28 @@ fn families(table: &PeerTable, azure: bool, problems: &mut Problems<'_>) -> Vec<
     families
 }
 
-fn multihop(table: &PeerTable, azure: bool, internal: bool, problems: &mut Problems<'_>) -> Option<u8> {
-    match &table.multihop {
-        Some(ttl) if *ttl.get_ref() == 0 => {
-            problems.add(ttl.span(), "a TTL of 0 reaches nobody: leave multihop out for a peer on a connected subnet");
-            None
-        }
-        Some(ttl) => Some(*ttl.get_ref()),
-        None if azure => Some(AZURE_ROUTE_SERVER_MULTIHOP),
-        // An internal peer may be anywhere in the AS (RFC 4271 §5.1.3 knows no one-hop internal peers).
-        None if internal => Some(u8::MAX),
-        None => None,
-    }
-}
-
-fn remote_as(table: &PeerTable, azure: bool, problems: &mut Problems<'_>) -> Option<RemoteAs> {
+fn remote_as(table: &PeerTable, own: Own<'_>, problems: &mut Problems<'_>) -> Option<RemoteAs> {
+    // What its kind says already.
+    let known = match kind(table) {
+        PeerKind::Router => None,
+        PeerKind::RouteServer => Some((RemoteAs::Exactly(AZURE_ROUTE_SERVER_ASN), "an Azure Route Server is always")),
+        PeerKind::Hub => Some((RemoteAs::Exactly(own.asn), "a fellow hub is in our own")),
+    };
     let Some(text) = &table.asn else {
-        if azure {
-            return Some(RemoteAs::Exactly(AZURE_ROUTE_SERVER_ASN));
+        if known.is_none() {
+            problems.add(table.name.span(), format_args!("peer {:?} has no asn", table.name.get_ref()));
         }
-        problems.add(table.name.span(), format_args!("peer {:?} has no asn", table.name.get_ref()));
-        return None;
+        return known.map(|(remote, _)| remote);
     };
     let remote = match text.get_ref() {
         AsnText::Number(number) => Some(RemoteAs::Exactly(Asn(*number))),
         AsnText::Text(written) => range(written, text, problems),
     };
     match &remote {
-        Some(remote) if azure && *remote != RemoteAs::Exactly(AZURE_ROUTE_SERVER_ASN) => {
-            let advice = "leave asn out";
-            problems.add(
-                text.span(),
-                format_args!("an Azure Route Server is always AS {AZURE_ROUTE_SERVER_ASN}: {advice}"),
-            );
+        Some(remote) if known.as_ref().is_some_and(|(known, _)| known != remote) => {
+            if let Some((RemoteAs::Exactly(asn), what)) = known {
+                problems.add(text.span(), format_args!("{what} AS {asn}: leave asn out"));
+            }
         }
         Some(RemoteAs::Exactly(asn)) if !asn.is_usable() => {
             problems.add(text.span(), format_args!("no peer can have AS {asn} (RFC 7607, RFC 6793)"));
@@ -328,16 +461,32 @@ fn chain(names: Option<&[Text]>, internal: bool, own: Own<'_>, problems: &mut Pr
     Chain { policies, default }
 }
 
-/// Whom a peer is told as next hop is decided on the way out: `self` in an import policy would promise what it does not
-/// do.
+/// What a peer is told is decided on the way out: `self` and `to` in an import policy would promise what they do not do.
 fn refuse_outbound_modes(import: &Chain, names: &[Text], problems: &mut Problems<'_>) {
     for policy in &import.policies {
-        let mut modes = policy.statements.iter().filter_map(|statement| statement.actions.next_hop);
-        let place = names.iter().find(|name| *name.get_ref() == policy.name);
-        if let (Some(mode), Some(place)) = (modes.find(|mode| !mode.applies_inbound()), place) {
+        let Some(place) = names.iter().find(|name| *name.get_ref() == policy.name) else { continue };
+        let outbound = |statement: &Statement| statement.actions.next_hop.filter(|mode| !mode.applies_inbound());
+        if let Some(mode) = policy.find_in_statements(&outbound) {
             let advice =
                 "an import policy takes peer-address or an address: say what peers are told in an export policy";
             problems.add(place.span(), format_args!("policy {:?} sets next-hop {mode}, but {advice}", policy.name));
+        }
+        let asks = |statement: &Statement| statement.matches.asks_where_to().then_some(());
+        if policy.find_in_statements(&asks).is_some() {
+            let advice = "in an import policy no route goes anywhere: ask for its `source`";
+            problems.add(place.span(), format_args!("policy {:?} has a condition on `to`, but {advice}", policy.name));
+        }
+    }
+}
+
+/// What is done with packets is decided on the way in.
+fn refuse_inbound_actions(export: &Chain, names: &[Text], problems: &mut Problems<'_>) {
+    for policy in &export.policies {
+        let Some(place) = names.iter().find(|name| *name.get_ref() == policy.name) else { continue };
+        let drops = |statement: &Statement| statement.actions.honour_blackhole.then_some(());
+        if policy.find_in_statements(&drops).is_some() {
+            let advice = "packets are dropped by what an import policy says";
+            problems.add(place.span(), format_args!("policy {:?} has honour-blackhole, but {advice}", policy.name));
         }
     }
 }

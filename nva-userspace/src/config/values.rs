@@ -15,6 +15,15 @@ where
     text.get_ref().parse().map_err(|error| problems.add(text.span(), error)).ok()
 }
 
+/// Parses every text of a list where it stands.
+pub(super) fn parse_all<T>(texts: &[Text], problems: &mut Problems<'_>) -> Vec<T>
+where
+    T: FromStr,
+    T::Err: std::fmt::Display,
+{
+    texts.iter().filter_map(|text| parse(text, problems)).collect()
+}
+
 /// Parses an address; the standard library's own error says nothing of what was expected.
 pub(super) fn address(text: &Text, problems: &mut Problems<'_>) -> Option<IpAddr> {
     let written = text.get_ref();

@@ -56,7 +56,7 @@ fn in_the_names_of_tables() {
             ("[[peers]]\n", "4:3: unknown key `peers`: did you mean `peer`?"),
             (
                 "[[neighbor]]\n",
-                "4:3: unknown key `neighbor`: this table has router, policy, peer-group, peer, originate, fib, xdp",
+                "4:3: unknown key `neighbor`: this table has router, policy, prefix-set, as-path-set, community-set, next-hop-set, peer-set, peer-group, peer, azure, originate, aggregate, fib, xdp",
             ),
             (
                 "[peer]\nname = \"a\"\n",
@@ -83,7 +83,7 @@ fn in_a_peer() {
                 "8:13: \"ipv4\" is not a family: choose from \"ipv4-unicast\" and \"ipv6-unicast\"",
             ),
             ("import = \"p\"\n", "8:10: expected a list: write [\"p\"]"),
-            ("kind = \"ars\"\n", "8:8: unknown variant `ars`, expected `router` or `azure-route-server`"),
+            ("kind = \"ars\"\n", "8:8: unknown variant `ars`, expected one of `router`, `azure-route-server`, `hub`"),
             ("port = 0\n", "8:8: nobody listens on port 0: leave the key out for 179"),
             ("asn = 2\n", "8:1: `asn` stands here for the second time"),
             ("local-address = \"eth0\"\n", "8:17: \"eth0\" is not an IPv4 or IPv6 address"),
@@ -134,6 +134,9 @@ fn in_the_address_or_the_as_of_a_peer() {
     let azure = "[router]\nasn = 65515\nrouter-id = \"10.0.0.1\"\n[[peer]]\nname = \"rs\"\naddress = \"10.0.1.4\"\n";
     let own = "7:8: AS 65515 is Azure Route Server's own: give [router] asn another number, such as 65000";
     each(azure, &[("kind = \"azure-route-server\"\n", own)]);
+    let hub = "7:7: a fellow hub is in our own AS 65000: leave asn out";
+    let start = "[router]\nasn = 65000\nrouter-id = \"10.0.0.1\"\n[[peer]]\nname = \"hub1\"\naddress = \"10.0.0.2\"\n";
+    each(start, &[("asn = 65001\nkind = \"hub\"\n", hub)]);
     let mapped = config(&format!("{ROUTER}[[peer]]\nname = \"a\"\nasn = 1\naddress = \"::ffff:10.0.0.2\"\n"));
     assert_eq!(mapped.reach[0].remote.to_string(), "10.0.0.2:179");
 }
@@ -144,8 +147,43 @@ fn in_a_policy() {
     let matches = [
         ("prefix = [\"10.0.0.0/8\"]", "7:11: unknown key `prefix`: did you mean `prefixes`?"),
         ("prefixes = []", "7:22: an empty list matches no route: leave the key out to match every route"),
+        ("source = \"peer rs0\"", "7:20: \"peer rs0\" names no [[peer]] of this configuration"),
+        ("source = [\"local\", \"set x\"]", "7:30: there is no [[peer-set]] named \"x\""),
+        ("prefixes = [\"10.0.0.0/8\", \"set bogons\"]", "7:37: there is no [[prefix-set]] named \"bogons\""),
+        ("as-path = 65100", "7:21: expected text in quotes, not 65100"),
+        ("as-path = []", "7:21: an empty list matches no route: leave the key out to match every route"),
+        (
+            "as-path-length = \"3..5\"",
+            "7:28: \"3..5\" is not a range of numbers: write 3, \"3-5\", \">= 3\", \"<= 5\", \"> 3\" or \"< 5\"",
+        ),
+        ("origin-as = \"9-1\"", "7:23: \"9-1\" names no AS numbers: write 65100, \"65100-65109\" or \"private\""),
+        (
+            "only-to-customer = \"any\"",
+            "7:30: \"any\" names no AS numbers: write 65100, \"65100-65109\" or \"private\"",
+        ),
+        (
+            "only-to-customer = [65100, \"9-1\"]",
+            "7:38: \"9-1\" names no AS numbers: write 65100, \"65100-65109\" or \"private\"",
+        ),
+        ("only-to-customer = []", "7:30: an empty list matches no route: leave the key out to match every route"),
+        ("only-to-customer = {}", "7:30: expected true, false, an AS number, or a list of AS numbers, not a table"),
+        (
+            "only-to-customer = -1",
+            "7:30: expected an AS number from 1 to 4294967295; several stand in quotes, such as \"65100-65109\"",
+        ),
+        ("family = \"ipv4\"", "7:20: \"ipv4\" is not a family: choose from \"ipv4-unicast\" and \"ipv6-unicast\""),
+        ("origin = \"IGP\"", "7:20: \"IGP\" is not an origin: write igp, egp or incomplete"),
+        ("any = []", "7:17: an empty list matches no route: leave the key out to match every route"),
+        ("not = {}", "7:17: an empty `not` matches no route: say what must not hold"),
+        (
+            "not = { any = [{ med = \"x\" }] }",
+            "7:34: \"x\" is not a range of numbers: write 3, \"3-5\", \">= 3\", \"<= 5\", \"> 3\" or \"< 5\"",
+        ),
         ("communities = []", "7:25: an empty list matches no route: leave the key out to match every route"),
-        ("source = \"rs0\"", "7:20: \"rs0\" is not a source: write `local`, `peer NAME` or `group NAME`"),
+        (
+            "source = \"rs0\"",
+            "7:20: \"rs0\" is no peer: write `local`, `aggregate`, `internal`, `external`, `peer NAME`, `group NAME`, `as 65100-65109` or `address 10.0.0.0/8`",
+        ),
     ];
     for (text, expected) in matches {
         each(&format!("{ROUTER}{STATEMENT}match = {{ {text} }}\n{accept}"), &[("", expected)]);
@@ -161,6 +199,22 @@ fn in_a_policy() {
             ("then = { add-communities = [] }\n", nothing),
             ("then = { prepend = 300 }\n", &format!("7:20: {prepend}")),
             ("then = { prepend = { asn = 1, times = 2, more = 3 } }\n", &format!("7:20: {prepend}")),
+            (
+                "then = { med = \"none\" }\n",
+                "7:16: med is \"none\": write a number, { add = 10 }, { subtract = 10 } or \"remove\"",
+            ),
+            (
+                "then = { local-pref = \"remove\" }\n",
+                "7:23: local-pref is \"remove\": write a number, { add = 10 }, { subtract = 10 }",
+            ),
+            ("then = { call = \"q\" }\n", "7:17: there is no [[policy]] named \"q\""),
+            ("then = { call = \"p\" }\n", "7:17: policies call each other without end: p calls p"),
+            ("then = { remove-communities = [\"set x\"] }\n", "7:32: there is no [[community-set]] named \"x\""),
+            (
+                "then = { honour-blackhole = true, accept = true }\n",
+                "7:29: this drops packets for whatever prefix is announced: say with `prefixes` which ones the neighbour may have dropped (RFC 7999 §3.3)",
+            ),
+            ("then = { honour-blackhole = false }\n", nothing),
             ("then = { prepend = 0 }\n", "7:20: prepending 0 times does nothing: leave the key out"),
             ("then = { prepend = { asn = 0, times = 2 } }\n", "7:20: AS 0 has no place in a path (RFC 7607, RFC 6793)"),
             (
@@ -172,6 +226,138 @@ fn in_a_policy() {
     let wrong = problems(&format!("{ROUTER}{STATEMENT}then = {{ add-communities = [\"70000:1\"] }}\n"));
     assert_eq!(wrong.len(), 1, "not that it does nothing, too: {wrong:?}");
     assert!(wrong[0].starts_with("nva.toml:7:29: \"70000:1\" is not a community"), "{wrong:?}");
+}
+
+#[test]
+fn in_policies_that_call_each_other() {
+    let policy = |name: &str, called: &str| {
+        format!("[[policy]]\nname = \"{name}\"\n[[policy.statement]]\nthen = {{ call = \"{called}\" }}\n")
+    };
+    let circle = [policy("a", "b"), policy("b", "c"), policy("c", "b")].concat();
+    each(ROUTER, &[(&circle, "15:17: policies call each other without end: b calls c calls b")]);
+    let deep: String = (0..20).map(|number| policy(&number.to_string(), &(number + 1).to_string())).collect();
+    let end = "[[policy]]\nname = \"20\"\n[[policy.statement]]\nthen = { accept = true }\n";
+    each(ROUTER, &[(&format!("{deep}{end}"), "67:17: policies call each other more than 16 deep")]);
+}
+
+#[test]
+fn in_azure() {
+    each(
+        ROUTER,
+        &[
+            ("[azure]\n", "4:1: the key `vnet` is missing in this table"),
+            (
+                "[azure]\nvnet = []\n",
+                "5:8: no next hop is in an empty VNet: leave [azure] out to tell route servers any",
+            ),
+            ("[azure]\nvnet = [\"10.0.0.1/8\"]\n", "5:9: 10.0.0.1/8 has host bits set: did you mean 10.0.0.0/8?"),
+            (
+                "[azure]\nvnet = [\"10.0.0.0/8\"]\npeered-vnets = [\"x\"]\n",
+                "6:17: \"x\" is not a prefix: write ADDRESS/LENGTH, such as 192.0.2.0/24 or 2001:db8::/32",
+            ),
+        ],
+    );
+}
+
+/// What can be meant, and mostly is not.
+#[test]
+fn that_are_only_likely() {
+    let server = "[[policy]]\nname = \"p\"\nstatement = [{ then = { next-hop = \"MODE\", accept = true } }]\n\
+                  [[peer]]\nname = \"rs0\"\nkind = \"azure-route-server\"\naddress = \"10.13.76.4\"\nexport = [\"p\"]\n";
+    let programs = "rs0: with next-hop MODE, Azure programs whatever it is told into every NIC: say [azure] vnet, and routes \
+                    with a next hop outside of it are withheld";
+    let vnet = "[azure]\nvnet = [\"10.13.76.0/24\"]\npeered-vnets = [\"10.14.0.0/16\"]\n";
+    for (mode, azure, expected) in [
+        ("self", "", vec![]),
+        ("keep", "", vec![programs.replace("MODE", "keep")]),
+        ("192.0.2.1", "", vec![programs.replace("MODE", "192.0.2.1")]),
+        ("keep", vnet, vec![]),
+        ("10.14.0.9", vnet, vec![]),
+        (
+            "192.0.2.1",
+            vnet,
+            vec!["rs0: routes with next-hop 192.0.2.1 are withheld: it is outside of [azure] vnet".to_owned()],
+        ),
+        (
+            "self",
+            "[azure]\nvnet = [\"10.14.0.0/16\"]\npeered-vnets = [\"10.13.0.0/16\"]\n",
+            vec!["rs0: its address 10.13.76.4 is not in [azure] vnet, where its subnet must be".to_owned()],
+        ),
+    ] {
+        let text = format!("{ROUTER}{}{azure}", server.replace("MODE", mode));
+        let warnings: Vec<String> = config(&text).warnings.iter().map(ToString::to_string).collect();
+        let expected: Vec<String> = expected.iter().map(|text| format!("nva.toml:8:8: warning: {text}")).collect();
+        assert_eq!(warnings, expected, "{text}");
+    }
+}
+
+#[test]
+fn in_an_aggregate() {
+    let outward = "[[policy]]\nname = \"p\"\n[[policy.statement]]\nthen = { next-hop = \"self\", accept = true }\n";
+    let table = |more: &str| format!("[[aggregate]]\nprefix = {more}\n");
+    for (text, expected) in [
+        (table("\"10.0.0.1/8\""), "5:10: 10.0.0.1/8 has host bits set: did you mean 10.0.0.0/8?"),
+        (table("\"10.0.0.1/32\""), "5:10: 10.0.0.1/32 has no longer prefixes in it that could contribute"),
+        (table("\"10.0.0.0/8\"\ncontributors = [\"q\"]"), "6:17: there is no [[policy]] named \"q\""),
+        (table("\"10.0.0.0/8\"\nsummary = true"), "6:1: unknown key `summary`: did you mean `summary-only`?"),
+        (
+            table("\"0.0.0.0/0\""),
+            "5:10: this would drop all that has no longer route, and it comes before a default route of DHCP: set discard = false",
+        ),
+        (
+            format!("[originate]\nprefixes = [\"10.0.0.0/8\"]\n{}", table("\"10.0.0.0/8\"")),
+            "7:10: 10.0.0.0/8 is originated in any case by [originate]: leave it out of one of the two",
+        ),
+        (
+            [table("\"10.0.0.0/8\""), table("\"10.0.0.0/8\"")].concat(),
+            "7:10: there is a second aggregate for 10.0.0.0/8",
+        ),
+        (
+            format!("{outward}{}", table("\"10.0.0.0/8\"\npolicy = [\"p\"]")),
+            "10:11: policy \"p\" has next-hop, but an aggregate has no peer that it comes from or goes to",
+        ),
+    ] {
+        each(ROUTER, &[(&text, expected)]);
+    }
+}
+
+#[test]
+fn in_a_set() {
+    each(
+        ROUTER,
+        &[
+            (
+                "[[prefix-set]]\nname = \"s\"\nmembers = []\n",
+                "6:11: prefix-set \"s\" is empty, and so matches no route",
+            ),
+            (
+                "[[prefix-set]]\nname = \"s\"\nmembers = [\"10.0.0.1/8\"]\n",
+                "6:12: 10.0.0.1/8 has host bits set: did you mean 10.0.0.0/8?",
+            ),
+            (
+                "[[peer-set]]\nname = \"s\"\nmembers = [\"peer x\"]\n",
+                "6:12: \"peer x\" names no [[peer]] of this configuration",
+            ),
+            ("[[as-path-set]]\nname = \"s\"\n", "4:1: the key `members` is missing in this table"),
+            (
+                "[[next-hop-set]]\nname = \"s\"\nmembers = [\"10.0.0.1\"]\n[[next-hop-set]]\nname = \"s\"\nmembers = [\"::1\"]\n",
+                "8:8: a second next-hop-set is named \"s\": names are unique",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn in_an_import_policy_that_is_for_export() {
+    let policy = "[[policy]]\nname = \"q\"\n[[policy.statement]]\nmatch = { not = { to = \"external\" } }\nthen = { accept = true }\n\
+                  [[policy]]\nname = \"p\"\n[[policy.statement]]\nthen = { call = \"q\" }\n";
+    each(
+        &format!("{ROUTER}{policy}{PEER}"),
+        &[(
+            "import = [\"p\"]\n",
+            "17:11: policy \"p\" has a condition on `to`, but in an import policy no route goes anywhere: ask for its `source`",
+        )],
+    );
 }
 
 #[test]
@@ -204,4 +390,40 @@ fn what_a_group_says_wrong_is_told_once_whoever_belongs_to_it() {
     let places: Vec<_> = alone.iter().map(|problem| problem.split(": ").next().expect("a place")).collect();
     assert_eq!(places, ["nva.toml:6:17", "nva.toml:7:12", "nva.toml:8:11"], "{alone:#?}");
     assert_eq!(problems(&format!("{ROUTER}{group}{members}")), alone);
+}
+
+#[test]
+fn in_a_group_that_listens() {
+    let group = format!("{ROUTER}[[peer-group]]\nname = \"g\"\n");
+    each(
+        &format!("{group}asn = 1\n"),
+        &[
+            ("listen = []\n", "7:10: an empty list of ranges listens for nobody: leave the key out"),
+            ("listen = [\"10.0.0.9/8\"]\n", "7:11: 10.0.0.9/8 has host bits set: did you mean 10.0.0.0/8?"),
+            ("listen = [\"10.0.0.0/8\", \"10.0.0.0/8\"]\n", "7:25: peer-group \"g\" listens for 10.0.0.0/8 already"),
+            (
+                "listen = [\"10.0.0.0/8\"]\nlisten-limit = 0\n",
+                "8:16: a listen-limit of 0 lets nobody in: leave listen out instead",
+            ),
+            ("listen = [\"10.0.0.0/8\"]\nlisten-forget = 0\n", "8:17: listen-forget is at least 1 second"),
+            (
+                "listen-limit = 9\n",
+                "7:16: this group listens for nobody: add listen = [\"10.13.76.96/28\"], or leave this out",
+            ),
+        ],
+    );
+    each(
+        &group,
+        &[(
+            "listen = [\"10.0.0.0/8\"]\n",
+            "6:10: a group that listens needs asn: the AS of its members, or a range of them",
+        )],
+    );
+    each(
+        &format!("{ROUTER}[[peer]]\nname = \"a\"\nasn = 1\naddress = \"10.0.0.2\"\n"),
+        &[(
+            "listen = [\"10.0.0.0/8\"]\n",
+            "8:10: a peer has one address: ranges of addresses belong to [[peer-group]]",
+        )],
+    );
 }

@@ -1,7 +1,14 @@
 //! Good files mean what they say; bad ones are refused with their places.
 
+mod as_path;
+mod bfd;
+mod limits;
 mod mistakes;
+mod policies;
 mod reference;
+mod restart;
+mod roles;
+mod security;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
@@ -9,7 +16,8 @@ use std::time::Duration;
 use super::{Config, ConfigError};
 use crate::fsm::RemoteAs;
 use crate::net::{AfiSafi, Asn};
-use crate::policy::{Disposition, NextHopMode, SourceMatch};
+use crate::policy::{Condition, Disposition, NextHopMode, PeerMatch};
+use crate::transport::Ttl;
 
 /// The hub of the article that is an NVA, too.
 const HUB: &str = r#"
@@ -91,11 +99,13 @@ fn a_hub_is_understood_whole() {
     assert_eq!(nva1.session.remote_as, RemoteAs::OneOf(vec![Asn(65100)..=Asn(65109)]), "the group's holds else");
     assert_eq!(nva1.session.hold_time, 9);
     assert_eq!(nva1.group.as_deref(), Some("leaves"));
-    assert_eq!(nva1.multihop, None);
+    assert!(!nva1.multihop);
     assert!(nva1.install);
     assert_eq!(rs0.session.remote_as, RemoteAs::Exactly(Asn(65515)), "known of every Azure Route Server");
     assert_eq!(rs0.session.families, [AfiSafi::Ipv4Unicast]);
-    assert_eq!(rs0.multihop, Some(8));
+    assert!(rs0.multihop);
+    assert_eq!(hub.reach[2].ttl, Ttl::Limited(8));
+    assert_eq!(hub.reach[1].ttl, Ttl::Limited(1));
     assert!(!rs0.install, "what a route server teaches stays out of the kernel unless asked for");
     assert_eq!(hub.reach[2].remote.to_string(), "10.13.76.4:179");
 
@@ -103,7 +113,7 @@ fn a_hub_is_understood_whole() {
     assert_eq!(to_ars.name, "to-ars");
     assert_eq!(to_ars.statements[0].name.as_deref(), Some("leaves"));
     assert_eq!(to_ars.statements[0].actions.next_hop, Some(NextHopMode::Keep));
-    assert_eq!(to_ars.statements[1].matches.source, Some(SourceMatch::Local));
+    assert_eq!(to_ars.statements[1].matches.0, [Condition::Source(vec![PeerMatch::Local])]);
     assert_eq!(to_ars.statements[1].actions.disposition, Some(Disposition::Accept));
     assert_eq!(rs0.export.default, Disposition::Reject, "RFC 8212");
     assert_eq!(nva0.export.default, Disposition::Reject, "RFC 8212 without any policy");
@@ -126,7 +136,7 @@ local-address = "2001:db8::1"
     let config = config(text);
     let peer = &config.speaker.peers[0];
     assert_eq!(peer.import.default, Disposition::Accept);
-    assert_eq!(peer.multihop, Some(255));
+    assert!(peer.multihop);
     assert_eq!(peer.session.connect_retry, Duration::from_secs(7));
     assert_eq!(config.reach[0].local, "2001:db8::1".parse::<IpAddr>().ok());
     assert_eq!(config.listen.len(), 2, "both families by default");
@@ -179,6 +189,21 @@ metric = 0
     assert_eq!(places, expected.map(|place| format!("nva.toml:{place}")), "{problems:#?}");
     assert!(problems[2].contains("did you mean 10.0.0.0/8?"), "{}", problems[2]);
     assert!(problems[6].contains("no [[policy]] named \"q\""), "{}", problems[6]);
+}
+
+#[test]
+fn enhanced_refresh_is_announced_unless_the_peer_or_its_group_says_no() {
+    let announced = |group: &str, peer: &str| {
+        let text = format!(
+            "[router]\nasn = 65000\nrouter-id = \"10.0.0.1\"\n[[peer-group]]\nname = \"g\"\n{group}\n\
+             [[peer]]\nname = \"a\"\naddress = \"10.0.0.2\"\nasn = 1\ngroup = \"g\"\n{peer}\n"
+        );
+        config(&text).speaker.peers[0].session.enhanced_refresh
+    };
+    let (yes, no) = ("enhanced-refresh = true", "enhanced-refresh = false");
+    for (group, peer, expected) in [("", "", true), (no, "", false), (no, yes, true), ("", no, false)] {
+        assert_eq!(announced(group, peer), expected, "{group:?} {peer:?}");
+    }
 }
 
 #[test]
