@@ -5,15 +5,16 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{ControlError, Refusal, Request};
+use super::{ControlError, Refusal};
 
 /// How long a daemon may take to answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Sends a request and waits for the reply to it.
-pub fn ask<T: DeserializeOwned>(socket: &Path, request: &Request) -> Result<T, ControlError> {
+/// Sends a [`Request`](super::Request) or a [`Command`](super::Command), and waits for the reply to it.
+pub fn ask<T: DeserializeOwned>(socket: &Path, request: &impl Serialize) -> Result<T, ControlError> {
     let stream =
         UnixStream::connect(socket).map_err(|source| ControlError::Connect { path: socket.to_owned(), source })?;
     let mut line = serde_json::to_vec(request)?;

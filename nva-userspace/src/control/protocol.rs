@@ -11,10 +11,18 @@ pub enum Request {
     Peers,
     /// Routes: [`RoutesReply`].
     Routes(RoutesRequest),
+    /// Incoming connections: [`ConnectionsReply`].
+    Connections,
     /// Our routes in the kernel: [`FibReply`].
     Fib,
     /// The XDP data plane: [`XdpReply`].
     Xdp,
+    /// How equal paths are shared out with fellow hubs: [`HubsReply`].
+    Hubs,
+    /// Our routes for many longer ones: [`AggregatesReply`].
+    Aggregates,
+    /// The BFD sessions: [`super::BfdReply`].
+    Bfd,
     /// The configuration that runs, as text.
     Config,
     /// Everything about an address or a prefix: [`Explanation`].
@@ -29,7 +37,7 @@ pub enum Request {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RoutesRequest {
-    /// Every route with its standing, and not only those in use.
+    /// Every route with its standing, and not only those in use; for a peer, also what it is not told.
     pub all: bool,
     /// Only this prefix.
     pub prefix: Option<String>,
@@ -66,24 +74,49 @@ pub struct PeerReply {
     pub name: String,
     /// Its group.
     pub group: Option<String>,
+    /// It is known only since it connected.
+    pub dynamic: bool,
     /// Its description.
     pub description: Option<String>,
     /// Its address.
     pub address: String,
     /// Its AS, or what it may be while the session is down.
     pub asn: String,
+    /// The AS that it believes us to be in, or is told at the next attempt; another than ours with `local-as`.
+    #[serde(default)]
+    pub local_asn: String,
     /// Its BGP Identifier, while the session is up.
     pub router_id: Option<String>,
     /// Our address, while the session is up.
     pub local_address: Option<String>,
+    /// What we are to it (RFC 9234), if that is configured.
+    #[serde(default)]
+    pub role: Option<String>,
+    /// What it says that it is to us, while the session is up.
+    #[serde(default)]
+    pub peer_role: Option<String>,
     /// The state of the session (RFC 4271 §8.2.2).
     pub state: String,
     /// Seconds in this state.
     pub state_seconds: u64,
+    /// An operator stopped the session; the text is what the peer was told.
+    pub disabled: Option<String>,
+    /// A limit on the number of its prefixes ended the session: which, and until when.
+    #[serde(default)]
+    pub overrun: Option<String>,
+    /// Traffic is led away from it, or from the whole router (RFC 8326).
+    pub drained: bool,
+    /// It does not read capabilities, and gets none (RFC 5492 §3).
+    #[serde(default)]
+    pub without_capabilities: bool,
     /// The hold time in use, while the session is up.
     pub hold_time: Option<u16>,
     /// The families in use.
     pub families: Vec<String>,
+    /// Of these, those of which nothing is taken until the session ends, since the peer sent what cannot be read (RFC 7606
+    /// §2).
+    #[serde(default)]
+    pub disabled_families: Vec<String>,
     /// Routes received and kept.
     pub received: usize,
     /// Of these, accepted by the import policy.
@@ -92,14 +125,177 @@ pub struct PeerReply {
     pub best: usize,
     /// Routes that it is told.
     pub advertised: usize,
+    /// Routes that it would be told but for their next hop (`show routes --advertised-to PEER --all` says which).
+    pub withheld: usize,
+    /// Routes that it would be told, but their attributes fit into no message that the session carries.
+    #[serde(default)]
+    pub too_large: usize,
+    /// Its limits, while the session is up.
+    #[serde(default)]
+    pub limits: Vec<LimitReply>,
+    /// Its routes that it has not confirmed since its session was lost (RFC 4724 §4.2), or since it began to send all of
+    /// them again (RFC 7313 §4).
+    pub stale: usize,
+    /// Routes that went since the start because it did not confirm them.
+    #[serde(default)]
+    pub stale_removed: u64,
+    /// Both sides mark what they send again (RFC 7313).
+    #[serde(default)]
+    pub enhanced_refresh: bool,
+    /// The families whose routes it is sending again.
+    #[serde(default)]
+    pub refreshing: Vec<String>,
+    /// ROUTE-REFRESHes ignored since the start, for their family, their subtype or their time.
+    #[serde(default)]
+    pub ignored_refreshes: u64,
+    /// ROUTE-REFRESHes received since the start.
+    #[serde(default)]
+    pub refreshes_in: RefreshesReply,
+    /// ROUTE-REFRESHes sent since the start.
+    #[serde(default)]
+    pub refreshes_out: RefreshesReply,
+    /// What it says about its restarts, while the session is up and we say something, too.
+    pub graceful_restart: Option<RestartReply>,
     /// Messages received since the start.
     pub messages_in: u64,
     /// Messages sent since the start.
     pub messages_out: u64,
+    /// KEEPALIVEs among them that were sent on time although the part of the daemon that decides was busy.
+    #[serde(default)]
+    pub stood_in: u64,
     /// Malformed UPDATEs survived since the start (RFC 7606).
     pub malformed_updates: u64,
+    /// UPDATEs since the start whose routes are not used, for an AS_SET or AS_CONFED_SET (RFC 9774).
+    #[serde(default)]
+    pub as_set_updates: u64,
     /// What ended the last session or attempt.
     pub last_error: Option<String>,
+}
+
+/// ROUTE-REFRESHes in one direction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefreshesReply {
+    /// Requests for all routes of a family (RFC 2918).
+    pub requests: u64,
+    /// Where they begin to be sent again: BoRR (RFC 7313).
+    pub begins: u64,
+    /// Where that ends: EoRR.
+    pub ends: u64,
+}
+
+/// A limit on the number of a peer's prefixes of one family.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitReply {
+    /// `receive-limit`, `import-limit` or `export-limit`.
+    pub limit: String,
+    /// The family.
+    pub family: String,
+    /// How many there are.
+    pub count: usize,
+    /// How many there may be.
+    pub prefixes: usize,
+    /// From how many on the operator is warned.
+    pub warn_at: usize,
+    /// What happens above it: `warn`, `block`, `restart` or `shutdown`.
+    pub action: String,
+    /// `within`, `near`, `above`; or `blocking`, while routes are refused for it.
+    pub standing: String,
+    /// Routes that were refused for it: those not kept since the session began, for the two others those at present.
+    pub refused: u64,
+}
+
+/// What a peer's OPEN says about its restarts (RFC 4724 §3, RFC 8538 §2).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestartReply {
+    /// R: it had restarted.
+    pub restarted: bool,
+    /// N: a NOTIFICATION begins a restart, too.
+    pub notification: bool,
+    /// Seconds that a restart takes it at most.
+    pub time: u16,
+    /// The families whose routes it wants to be kept.
+    pub families: Vec<String>,
+    /// F: of these, those that it had gone on forwarding for.
+    pub forwarding: Vec<String>,
+}
+
+/// How equal paths are shared out, by route server.
+pub type HubsReply = Rows<HubsRow>;
+
+/// How equal paths are shared out towards one route server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HubsRow {
+    /// The route server's instance.
+    pub server: String,
+    /// Our place among the hubs, counted from 1; none while the session is down.
+    pub place: Option<usize>,
+    /// How many hubs share, this one included.
+    pub hubs: usize,
+    /// Fellow hubs that share.
+    pub sharing: Vec<String>,
+    /// Fellow hubs that do not, and why.
+    pub missing: Vec<String>,
+    /// Of how many prefixes it is told one of several paths.
+    pub prefixes: usize,
+    /// How many paths no hub tells it, because there are more paths than hubs.
+    pub hidden: usize,
+}
+
+/// Our routes for many longer ones.
+pub type AggregatesReply = Rows<AggregateReply>;
+
+/// One aggregate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AggregateReply {
+    /// Its prefix.
+    pub prefix: String,
+    /// How many routes contribute.
+    pub contributors: usize,
+    /// The ASes in their paths.
+    pub contributing_ases: Vec<u32>,
+    /// Whether peers are not told of the routes that contribute.
+    pub summary_only: bool,
+    /// Whether ASes that contribute are told of it, too.
+    pub to_contributors: bool,
+    /// Why it is not there; none if it is.
+    pub reason: Option<String>,
+}
+
+/// Incoming connections.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectionsReply {
+    /// Connections that are open, outgoing ones included.
+    pub open: usize,
+    /// Connections of peers that were let in since the start.
+    pub accepted: u64,
+    /// Those that were closed at once, by reason.
+    pub refused: Vec<RefusalReply>,
+    /// Groups that listen.
+    pub listen: Vec<ListenReply>,
+}
+
+/// Connections that were refused for one reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusalReply {
+    /// Its short name.
+    pub reason: String,
+    /// In words.
+    pub meaning: String,
+    /// How many, since the start.
+    pub count: u64,
+}
+
+/// A group that listens for peers that are not configured one by one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListenReply {
+    /// Its name.
+    pub group: String,
+    /// Where its members may be.
+    pub ranges: Vec<String>,
+    /// How many there are.
+    pub peers: usize,
+    /// How many there may be.
+    pub limit: usize,
 }
 
 /// One route.
@@ -109,6 +305,9 @@ pub struct RouteReply {
     pub prefix: String,
     /// Its next hop, `self` for our own.
     pub next_hop: String,
+    /// Packets for it are dropped, as its community BLACKHOLE asks (RFC 7999).
+    #[serde(default)]
+    pub discard: bool,
     /// The AS path as operators read it.
     pub as_path: String,
     /// ORIGIN.
@@ -117,13 +316,25 @@ pub struct RouteReply {
     pub med: Option<u32>,
     /// LOCAL_PREF.
     pub local_pref: Option<u32>,
-    /// Communities.
+    /// Standard communities, the well-known ones by name.
     pub communities: Vec<String>,
+    /// Extended communities.
+    #[serde(default)]
+    pub extended_communities: Vec<String>,
+    /// Large communities.
+    #[serde(default)]
+    pub large_communities: Vec<String>,
+    /// The AS that marked it as only to customers (RFC 9234).
+    #[serde(default)]
+    pub only_to_customer: Option<String>,
     /// Who announced it: a peer's name or `local`.
     pub source: String,
-    /// `best`, `multipath`, `lost`, `ineligible`, `rejected`, or `advertised`.
+    /// `best`, `multipath`, `lost`, `ineligible`, `rejected`; or `advertised`, `withheld`.
     pub standing: String,
-    /// Why it is not used, or why the best beats it.
+    /// Its peer has not confirmed it yet (RFC 4724 §4.2, RFC 7313 §4).
+    #[serde(default)]
+    pub stale: bool,
+    /// Why it is not used, why the best beats it, or why the peer is not told of it.
     pub reason: Option<String>,
 }
 
@@ -147,6 +358,9 @@ pub struct FibRoute {
     pub prefix: String,
     /// Its hops.
     pub hops: Vec<HopReply>,
+    /// It has none, and packets are dropped.
+    #[serde(default)]
+    pub blackhole: bool,
     /// How far it got.
     pub state: FibState,
     /// Why it is not installed.

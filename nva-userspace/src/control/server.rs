@@ -7,13 +7,14 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use nix::unistd::Uid;
 use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::time::timeout;
 use tracing::debug;
 
-use super::{ControlError, Refusal, Request};
+use super::{Call, ControlError, Refusal};
 
 /// The longest request, in octets, its line feed included.
 pub(super) const LONGEST_REQUEST: usize = 64 * 1024;
@@ -56,7 +57,7 @@ impl Server {
     /// Answers for ever; `answer` makes the reply to a request.
     pub async fn serve<F, A>(self, answer: F)
     where
-        F: Fn(Request) -> A + Clone + Send + 'static,
+        F: Fn(Call) -> A + Clone + Send + 'static,
         A: Future<Output = Result<serde_json::Value, Refusal>> + Send,
     {
         loop {
@@ -130,19 +131,28 @@ fn listen(path: &Path) -> io::Result<UnixListener> {
     UnixListener::from_std(OwnedFd::from(socket).into())
 }
 
+/// Whether a client may change something, and not only look: whoever the socket is opened for in the file system.
+fn may_command(client: Uid) -> bool {
+    client.is_root() || client == Uid::effective()
+}
+
 async fn converse<F, A>(mut stream: UnixStream, answer: F) -> io::Result<()>
 where
-    F: Fn(Request) -> A,
+    F: Fn(Call) -> A,
     A: Future<Output = Result<serde_json::Value, Refusal>>,
 {
+    let client = Uid::from_raw(stream.peer_cred()?.uid());
     let (read, mut write) = stream.split();
     let mut line = Vec::new();
     let mut limited = BufReader::new(read.take(LONGEST_REQUEST as u64));
     let reply = match timeout(PATIENCE, limited.read_until(b'\n', &mut line)).await {
         // Somebody only looked whether we are there.
         Ok(Ok(0)) => return Ok(()),
-        Ok(Ok(_)) => match request(&line) {
-            Ok(request) => answer(request).await,
+        Ok(Ok(_)) => match call(&line) {
+            Ok(Call::Do(_)) if !may_command(client) => {
+                Err(Refusal { error: "only root and the user that runs the daemon may change something".to_owned() })
+            }
+            Ok(call) => answer(call).await,
             Err(refusal) => Err(refusal),
         },
         Ok(Err(error)) => return Err(error),
@@ -153,7 +163,7 @@ where
     timeout(REPLY_PATIENCE, write.write_all(&reply)).await?
 }
 
-fn request(line: &[u8]) -> Result<Request, Refusal> {
+fn call(line: &[u8]) -> Result<Call, Refusal> {
     if line.len() >= LONGEST_REQUEST && !line.ends_with(b"\n") {
         return Err(Refusal { error: format!("the request is longer than {LONGEST_REQUEST} octets") });
     }

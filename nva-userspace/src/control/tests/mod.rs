@@ -14,7 +14,7 @@ use tokio::net::UnixStream;
 use tokio::task::JoinHandle;
 
 use super::server::LONGEST_REQUEST;
-use super::{ControlError, Refusal, Request, RoutesReply, RoutesRequest, Server, ask};
+use super::{Call, Command, ControlError, PeerChoice, Refusal, Request, RoutesReply, RoutesRequest, Server, ask};
 
 /// What has not come after so long never comes.
 async fn soon<T>(future: impl Future<Output = T>) -> T {
@@ -48,9 +48,9 @@ impl Daemon {
     }
 }
 
-async fn echo(request: Request) -> Result<Value, Refusal> {
-    match request {
-        Request::Explain { target } => Err(Refusal { error: format!("{target} cannot be explained") }),
+async fn echo(call: Call) -> Result<Value, Refusal> {
+    match call {
+        Call::Show(Request::Explain { target }) => Err(Refusal { error: format!("{target} cannot be explained") }),
         other => Ok(serde_json::to_value(&other).expect("a request is JSON")),
     }
 }
@@ -75,10 +75,22 @@ where
 async fn every_request_reaches_the_daemon_and_its_reply_the_client() {
     let daemon = Daemon::start();
     let routes = RoutesRequest { all: true, prefix: Some("10.0.0.0/8".to_owned()), ..RoutesRequest::default() };
-    for request in [Request::Peers, Request::Routes(routes), Request::Fib, Request::Xdp, Request::Config] {
+    for request in [Request::Peers, Request::Routes(routes), Request::Fib, Request::Xdp, Request::Bfd, Request::Config]
+    {
         let reply: Request = ask_there(&daemon.socket(), request.clone()).await.expect("an answer");
         assert_eq!(reply, request);
     }
+}
+
+#[tokio::test]
+async fn the_owner_may_command() {
+    let daemon = Daemon::start();
+    let peers = PeerChoice { names: vec!["nva0".to_owned()], ..PeerChoice::default() };
+    let command = Command::Disable { peers, message: "until noon".to_owned() };
+    let socket = daemon.socket();
+    let sent = command.clone();
+    let reply = soon(tokio::task::spawn_blocking(move || ask::<Command>(&socket, &sent))).await.expect("no panic");
+    assert_eq!(reply.expect("an answer"), command);
 }
 
 #[tokio::test]
@@ -100,13 +112,16 @@ async fn a_reply_of_another_kind_is_an_error() {
 async fn what_is_no_request_gets_an_error_reply() {
     let daemon = Daemon::start();
     let long = [b" ".repeat(LONGEST_REQUEST), b"{\"show\":\"peers\"}\n".to_vec()].concat();
-    let cases: [(&[u8], &str); 7] = [
+    let cases: [(&[u8], &str); 10] = [
         (b"hello\n", "not a request: expected value"),
         (b"\n", "not a request: EOF"),
         (b"\xff\xfe\n", "not a request: "),
         (b"{\"show\":\"weather\"}\n", "unknown variant `weather`"),
         (b"{\"show\":\"routes\",\"recieved_from\":\"a\"}\n", "unknown field `recieved_from`"),
         (b"{\"show\":\"explain\"}\n", "missing field `target`"),
+        (b"{\"do\":\"dance\"}\n", "unknown variant `dance`"),
+        (b"{\"do\":\"enable\",\"peers\":{\"everybody\":true}}\n", "unknown field `everybody`"),
+        (b"{\"do\":\"enable\",\"peers\":{},\"show\":\"peers\"}\n", "unknown field `show`"),
         (&long, "the request is longer than 65536 octets"),
     ];
     for (request, expected) in cases {

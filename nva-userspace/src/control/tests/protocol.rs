@@ -5,9 +5,10 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::super::{
-    Announcement, Explanation, FibReply, FibRoute, FibState, HopReply, KernelPath, PeerReply, PeersReply, Refusal,
-    Request, RouteReply, RoutesReply, RoutesRequest, Rows, Told, XdpCounter, XdpInterface, XdpPath, XdpPrefix,
-    XdpReply,
+    AggregateReply, AggregatesReply, Announcement, ConnectionsReply, Explanation, FibReply, FibRoute, FibState,
+    HopReply, HubsReply, HubsRow, KernelPath, LimitReply, ListenReply, PeerReply, PeersReply, RefreshesReply, Refusal,
+    RefusalReply, Request, RestartReply, RouteReply, RoutesReply, RoutesRequest, Rows, Told, XdpCounter, XdpInterface,
+    XdpPath, XdpPrefix, XdpReply,
 };
 
 #[track_caller]
@@ -21,6 +22,8 @@ fn requests() {
     is(Request::Peers, json!({ "show": "peers" }));
     is(Request::Fib, json!({ "show": "fib" }));
     is(Request::Xdp, json!({ "show": "xdp" }));
+    is(Request::Hubs, json!({ "show": "hubs" }));
+    is(Request::Bfd, json!({ "show": "bfd" }));
     is(Request::Config, json!({ "show": "config" }));
     is(Request::Explain { target: "10.0.0.1".to_owned() }, json!({ "show": "explain", "target": "10.0.0.1" }));
     let which = RoutesRequest {
@@ -48,52 +51,139 @@ fn peers() {
     let peer = PeerReply {
         name: "rs0".to_owned(),
         group: None,
+        dynamic: false,
         description: Some("first instance".to_owned()),
         address: "10.0.1.4".to_owned(),
         asn: "65515".to_owned(),
+        local_asn: "65000".to_owned(),
         router_id: Some("10.0.1.4".to_owned()),
         local_address: Some("10.0.0.5".to_owned()),
+        role: Some("customer".to_owned()),
+        peer_role: Some("provider".to_owned()),
         state: "Established".to_owned(),
         state_seconds: 61,
+        disabled: None,
+        overrun: None,
+        drained: true,
+        without_capabilities: true,
         hold_time: Some(90),
         families: vec!["ipv4-unicast".to_owned()],
+        disabled_families: vec!["ipv6-unicast".to_owned()],
         received: 3,
         accepted: 2,
         best: 1,
         advertised: 4,
+        withheld: 2,
+        too_large: 3,
+        limits: vec![LimitReply {
+            limit: "receive-limit".to_owned(),
+            family: "ipv4-unicast".to_owned(),
+            count: 3,
+            prefixes: 4,
+            warn_at: 3,
+            action: "shutdown".to_owned(),
+            standing: "near".to_owned(),
+            refused: 0,
+        }],
+        stale: 1,
+        stale_removed: 5,
+        enhanced_refresh: true,
+        refreshing: vec!["ipv4-unicast".to_owned()],
+        ignored_refreshes: 6,
+        refreshes_in: RefreshesReply { requests: 1, begins: 2, ends: 3 },
+        refreshes_out: RefreshesReply { requests: 4, begins: 5, ends: 6 },
+        graceful_restart: Some(RestartReply {
+            restarted: true,
+            notification: false,
+            time: 120,
+            families: vec!["ipv4-unicast".to_owned()],
+            forwarding: Vec::new(),
+        }),
         messages_in: 10,
         messages_out: 11,
+        stood_in: 1,
         malformed_updates: 0,
+        as_set_updates: 0,
         last_error: None,
     };
-    let expected = json!({ "rows": [{
-        "name": "rs0", "group": null, "description": "first instance", "address": "10.0.1.4", "asn": "65515",
-        "router_id": "10.0.1.4", "local_address": "10.0.0.5", "state": "Established", "state_seconds": 61,
-        "hold_time": 90, "families": ["ipv4-unicast"], "received": 3, "accepted": 2, "best": 1, "advertised": 4,
-        "messages_in": 10, "messages_out": 11, "malformed_updates": 0, "last_error": null,
+    let mut expected = json!({ "rows": [{
+        "name": "rs0", "group": null, "dynamic": false, "description": "first instance", "address": "10.0.1.4", "asn": "65515",
+        "local_asn": "65000", "router_id": "10.0.1.4", "local_address": "10.0.0.5", "role": "customer", "peer_role": "provider",
+        "state": "Established", "state_seconds": 61,
+        "disabled": null, "overrun": null, "drained": true, "without_capabilities": true,
+        "hold_time": 90, "families": ["ipv4-unicast"], "disabled_families": ["ipv6-unicast"], "received": 3, "accepted": 2, "best": 1, "advertised": 4,
+        "withheld": 2, "limits": [{ "limit": "receive-limit", "family": "ipv4-unicast", "count": 3, "prefixes": 4,
+        "warn_at": 3, "action": "shutdown", "standing": "near", "refused": 0 }], "stale": 1,
+        "stale_removed": 5, "enhanced_refresh": true, "refreshing": ["ipv4-unicast"],
+        "ignored_refreshes": 6, "graceful_restart": { "restarted": true, "notification": false, "time": 120,
+        "families": ["ipv4-unicast"], "forwarding": [] }, "messages_in": 10, "messages_out": 11, "stood_in": 1, "malformed_updates": 0, "as_set_updates": 0, "last_error": null,
     }] });
+    expected["rows"][0]["too_large"] = json!(3);
+    expected["rows"][0]["refreshes_in"] = json!({ "requests": 1, "begins": 2, "ends": 3 });
+    expected["rows"][0]["refreshes_out"] = json!({ "requests": 4, "begins": 5, "ends": 6 });
     is(PeersReply { rows: vec![peer] }, expected);
+}
+
+#[test]
+fn hubs() {
+    let row = HubsRow {
+        server: "rs0".to_owned(),
+        place: Some(2),
+        hubs: 2,
+        sharing: vec!["hub0".to_owned()],
+        missing: vec!["hub2: the session is Idle".to_owned()],
+        prefixes: 3,
+        hidden: 1,
+    };
+    let expected = json!({ "rows": [{
+        "server": "rs0", "place": 2, "hubs": 2, "sharing": ["hub0"], "missing": ["hub2: the session is Idle"],
+        "prefixes": 3, "hidden": 1,
+    }] });
+    is(HubsReply { rows: vec![row] }, expected);
+}
+
+#[test]
+fn connections() {
+    let reason = RefusalReply { reason: "no-peer".to_owned(), meaning: "who is that".to_owned(), count: 7 };
+    let ranges = vec!["10.0.0.0/8".to_owned()];
+    let group = ListenReply { group: "leaves".to_owned(), ranges, peers: 3, limit: 100 };
+    let reply = ConnectionsReply { open: 4, accepted: 9, refused: vec![reason], listen: vec![group] };
+    let expected = json!({
+        "open": 4, "accepted": 9,
+        "refused": [{ "reason": "no-peer", "meaning": "who is that", "count": 7 }],
+        "listen": [{ "group": "leaves", "ranges": ["10.0.0.0/8"], "peers": 3, "limit": 100 }],
+    });
+    is(reply, expected);
+    is(Request::Connections, json!({ "show": "connections" }));
+    is(Request::Aggregates, json!({ "show": "aggregates" }));
 }
 
 fn route() -> RouteReply {
     RouteReply {
         prefix: "100.0.0.0/24".to_owned(),
         next_hop: "10.0.0.6".to_owned(),
+        discard: false,
         as_path: "65100 65101".to_owned(),
         origin: "IGP".to_owned(),
         med: Some(5),
         local_pref: None,
         communities: vec!["65000:1".to_owned()],
+        extended_communities: vec!["rt:65000:1".to_owned()],
+        large_communities: vec!["65000:1:2".to_owned()],
+        only_to_customer: Some("65100".to_owned()),
         source: "nva0".to_owned(),
         standing: "lost".to_owned(),
+        stale: true,
         reason: Some("longer AS path".to_owned()),
     }
 }
 
 fn route_json() -> Value {
     json!({
-        "prefix": "100.0.0.0/24", "next_hop": "10.0.0.6", "as_path": "65100 65101", "origin": "IGP", "med": 5,
-        "local_pref": null, "communities": ["65000:1"], "source": "nva0", "standing": "lost",
+        "prefix": "100.0.0.0/24", "next_hop": "10.0.0.6", "discard": false, "as_path": "65100 65101", "origin": "IGP", "med": 5,
+        "local_pref": null, "communities": ["65000:1"],
+        "extended_communities": ["rt:65000:1"], "large_communities": ["65000:1:2"], "only_to_customer": "65100", "source": "nva0", "standing": "lost",
+        "stale": true,
         "reason": "longer AS path",
     })
 }
@@ -117,6 +207,7 @@ fn fib() {
         prefix: "100.0.0.0/24".to_owned(),
         hops: vec![hop()],
         state,
+        blackhole: false,
         reason: reason.map(str::to_owned),
         pin: false,
     };
@@ -130,10 +221,27 @@ fn fib() {
     for (state, name) in states {
         let reply = FibReply { install: true, table: 254, metric: 79, rows: vec![row(state, Some("so"))] };
         let expected = json!({ "install": true, "table": 254, "metric": 79, "rows": [{
-            "prefix": "100.0.0.0/24", "hops": [hop_json()], "state": name, "reason": "so", "pin": false,
+            "prefix": "100.0.0.0/24", "hops": [hop_json()], "blackhole": false, "state": name, "reason": "so", "pin": false,
         }] });
         is(reply, expected);
     }
+}
+
+#[test]
+fn aggregates() {
+    let row = AggregateReply {
+        prefix: "10.0.0.0/8".to_owned(),
+        contributors: 2,
+        contributing_ases: vec![65100],
+        summary_only: true,
+        to_contributors: false,
+        reason: None,
+    };
+    let expected = json!({ "rows": [{
+        "prefix": "10.0.0.0/8", "contributors": 2, "contributing_ases": [65100], "summary_only": true,
+        "to_contributors": false, "reason": null,
+    }] });
+    is(AggregatesReply { rows: vec![row] }, expected);
 }
 
 #[test]
