@@ -17,6 +17,11 @@ impl Clock {
         Clock { origin: time::Instant::now() }
     }
 
+    /// When it was zero, for other clocks that are to show the same.
+    pub fn origin(&self) -> time::Instant {
+        self.origin
+    }
+
     /// What time it is.
     pub fn now(&self) -> Instant {
         Instant::from_origin(self.origin.elapsed())

@@ -1,18 +1,22 @@
 //! The event loop.
 
+mod reload;
+
 use std::future::Future;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
-use tracing::{debug, info, warn};
+use tracing::{debug, error, warn};
 
+use super::admissions::Admissions;
 use super::clock::Clock;
 use super::dataplane::DataPlane;
+use super::discarded::DiscardWatch;
 use super::error::DaemonError;
 use super::handle::{Handle, Question, State};
+use super::listeners::Listeners;
 use super::notices;
 use super::sessions::{Dialled, SessionEvents, Sessions};
 use crate::config::Config;
@@ -21,14 +25,25 @@ use crate::fsm::{ConnectionId, Direction};
 use crate::host::HostEvent;
 use crate::kernel::{KernelError, Monitor, MonitorConfig, Routes};
 use crate::route::PeerId;
-use crate::speaker::{Input, Output, Speaker};
-use crate::transport::{Endpoints, Listener, READ_AHEAD, TransportEvent};
+use crate::speaker::{Input, Notice, Output, Peer, Refusal, Speaker};
+use crate::transport::bfd::{Bfd, BfdEvent, Watch};
+use crate::transport::{Endpoints, IoThread, READ_AHEAD, TransportEvent, Ttl, first_ttl};
 
 /// Octets of updates that are made at once for one peer.
 const UPDATE_CHUNK: usize = 64 * 1024;
 
+/// Routes that a piece of the speaker's work is about: a few milliseconds, between which everything else gets its turn.
+const PIECE: usize = 1000;
+
+/// How long messages are taken in before everything else gets its turn.
+const TURN: Duration = Duration::from_millis(5);
+
 /// Questions that wait.
 const QUESTIONS: usize = 64;
+
+/// Connections that a peer has at most, those included that have yet to end: two meet in a collision, and some more may
+/// have their last words to say.
+const MOST_CONNECTIONS: usize = 8;
 
 /// How often the data plane is looked after.
 const TICK: Duration = Duration::from_secs(1);
@@ -48,11 +63,16 @@ pub struct Daemon {
     clock: Clock,
     speaker: Speaker,
     sessions: Sessions,
+    admissions: Admissions,
     events: SessionEvents,
+    listeners: Listeners,
     accepted: mpsc::Receiver<(TcpStream, Endpoints)>,
     monitor: Monitor,
+    bfd: Bfd,
+    bfd_events: mpsc::UnboundedReceiver<BfdEvent>,
     fib: FibWorker,
     dataplane: DataPlane,
+    discarded: DiscardWatch,
     questions: mpsc::Receiver<Question>,
     asker: mpsc::Sender<Question>,
     changes: watch::Sender<u64>,
@@ -65,6 +85,15 @@ struct FibWorker {
     done: mpsc::UnboundedReceiver<Vec<(FibOp, Result<(), String>)>>,
 }
 
+/// How a daemon ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// It is about to come back: peers that know graceful restart are to keep its routes.
+    Restart,
+    /// It does not come back soon: peers are told to forget its routes.
+    ForGood,
+}
+
 /// What woke the loop.
 enum Wake {
     Transport(TransportEvent),
@@ -72,10 +101,12 @@ enum Wake {
     Accepted(TcpStream, Endpoints),
     Host(Option<Result<HostEvent, KernelError>>),
     Tick,
+    Bfd(Option<BfdEvent>),
     FibDone(Vec<(FibOp, Result<(), String>)>),
     Question(Question),
     Timeout,
-    Stop,
+    Work,
+    Stop(Ending),
 }
 
 impl Daemon {
@@ -84,21 +115,32 @@ impl Daemon {
     pub fn open(mut config: Config) -> Result<Daemon, DaemonError> {
         config.speaker.seed = seed();
         let dataplane = DataPlane::open(&config.xdp)?;
-        let accepted = listen(&config.listen)?;
+        let io = IoThread::start().map_err(DaemonError::IoStart)?;
+        let (listeners, accepted) = Listeners::open(&config, &io)?;
         let monitor = Monitor::start(MonitorConfig::default())?;
         let fib = FibWorker::start()?;
-        let (sessions, events) = Sessions::new();
+        let clock = Clock::start();
+        let (mut bfd, bfd_events) = Bfd::start(clock.origin(), seed()).map_err(DaemonError::BfdStart)?;
+        for path in config.speaker.bfd_paths() {
+            bfd.listen(path)?;
+        }
+        let (sessions, events) = Sessions::new(io);
         let (asker, questions) = mpsc::channel(QUESTIONS);
         let (changes, _) = watch::channel(0);
         Ok(Daemon {
-            clock: Clock::start(),
+            clock,
+            bfd,
+            bfd_events,
             speaker: Speaker::new(config.speaker.clone()),
             config,
             sessions,
+            admissions: Admissions::default(),
             events,
+            listeners,
             accepted,
             fib,
             dataplane,
+            discarded: DiscardWatch::default(),
             questions,
             asker,
             changes,
@@ -108,12 +150,12 @@ impl Daemon {
 
     /// A way to ask this daemon while it runs.
     pub fn handle(&self) -> Handle {
-        Handle { questions: self.asker.clone(), changes: self.changes.subscribe() }
+        Handle { questions: self.asker.clone(), changes: self.changes.subscribe(), bfd: self.bfd.handle() }
     }
 
     /// Runs until `stop` is ready, then closes every session and leaves kernel routes and XDP programs as they are:
     /// they forward until the next start takes them over.
-    pub async fn run(mut self, stop: impl Future<Output = ()>) -> Result<(), DaemonError> {
+    pub async fn run(mut self, stop: impl Future<Output = Ending>) -> Result<(), DaemonError> {
         let mut stop = std::pin::pin!(stop);
         // The network has to be known before the first session asks which addresses are ours.
         let first = self.monitor.next().await;
@@ -125,17 +167,20 @@ impl Daemon {
         let result = loop {
             let wake = tokio::select! {
                 () = self.clock.wait_until(self.speaker.poll_timeout()) => Wake::Timeout,
-                Some(event) = self.events.transport.recv() => Wake::Transport(event),
+                Some(event) = self.events.transport.next(), if !self.speaker.is_congested() => Wake::Transport(event),
                 Some(dialled) = self.events.dialled.recv() => Wake::Dialled(dialled),
                 Some((stream, endpoints)) = self.accepted.recv() => Wake::Accepted(stream, endpoints),
                 event = self.monitor.next() => Wake::Host(event),
                 _ = tick.tick() => Wake::Tick,
+                event = self.bfd_events.recv() => Wake::Bfd(event),
                 Some(done) = self.fib.done.recv() => Wake::FibDone(done),
                 Some(question) = self.questions.recv() => Wake::Question(question),
-                () = &mut stop => Wake::Stop,
+                // Not ready at once: the other tasks of this thread, and its timers and sockets, get their turn before.
+                () = tokio::task::yield_now(), if self.speaker.has_work() => Wake::Work,
+                ending = &mut stop => Wake::Stop(ending),
             };
             match wake {
-                Wake::Transport(event) => self.transport_event(event),
+                Wake::Transport(event) => self.transport_turn(event),
                 Wake::Dialled(dialled) => self.dialled(dialled),
                 Wake::Accepted(stream, endpoints) => self.accepted(stream, endpoints),
                 Wake::Host(event) => {
@@ -143,27 +188,65 @@ impl Daemon {
                         break Err(error);
                     }
                 }
-                Wake::Tick => self.dataplane.tick(self.speaker.host()),
+                Wake::Tick => {
+                    self.dataplane.tick(self.speaker.host());
+                    self.discarded.tick();
+                }
+                Wake::Bfd(Some(BfdEvent { peer, event })) => {
+                    self.speaker.handle_input(Input::Bfd { peer, event }, self.clock.now());
+                }
+                Wake::Bfd(None) => break Err(DaemonError::BfdEnded),
                 Wake::FibDone(done) => self.fib_done(done),
-                Wake::Question(question) => question(&self.state()),
+                Wake::Question(Question::Look(look)) => look(&self.state()),
+                Wake::Question(Question::Change(change)) => change(&mut self.speaker, self.clock.now()),
+                Wake::Question(Question::Reload { config, dry_run, answer }) => {
+                    // Whoever asked may have gone away meanwhile.
+                    let _ = answer.send(self.reload(*config, dry_run));
+                }
                 Wake::Timeout => {
                     self.catch_up().await;
                     self.speaker.handle_timeout(self.clock.now());
                 }
-                Wake::Stop => break Ok(()),
+                Wake::Work => self.speaker.work(PIECE, self.clock.now()),
+                Wake::Stop(ending) => break Ok(ending),
             }
             self.carry_out();
         };
-        self.speaker.handle_input(Input::Shutdown, self.clock.now());
+        let farewell = match &result {
+            Ok(Ending::Restart) | Err(_) => Input::Restart,
+            Ok(Ending::ForGood) => Input::Shutdown,
+        };
+        self.speaker.handle_input(farewell, self.clock.now());
         // Routes stay where they are: an upgrade or a restart is not to interrupt forwarding.
         self.fib.stop();
         self.carry_out();
+        self.bfd.end().await;
         self.sessions.drain().await;
-        result
+        result.map(drop)
     }
 
     fn state(&self) -> State<'_> {
-        State { speaker: &self.speaker, dataplane: &self.dataplane, config: &self.config, now: self.clock.now() }
+        State {
+            speaker: &self.speaker,
+            dataplane: &self.dataplane,
+            config: &self.config,
+            admissions: &self.admissions,
+            connections: self.sessions.len(),
+            now: self.clock.now(),
+        }
+    }
+
+    /// Takes in what has come, from one connection after the other, for as long as a turn may take.
+    fn transport_turn(&mut self, first: TransportEvent) {
+        let end = self.clock.now() + TURN;
+        self.transport_event(first);
+        while self.clock.now() < end
+            && !self.speaker.is_congested()
+            && let Some(event) = self.events.transport.try_next()
+        {
+            self.carry_out();
+            self.transport_event(event);
+        }
     }
 
     fn transport_event(&mut self, event: TransportEvent) {
@@ -172,8 +255,13 @@ impl Daemon {
             TransportEvent::Received { peer, connection, frame } if self.sessions.contains(connection) => {
                 let frame = frame.as_deref().map_err(Clone::clone);
                 self.speaker.handle_input(Input::Received { peer, connection, frame }, now);
+                // A route may come in and nobody be told of it.
+                self.happened();
             }
-            TransportEvent::Writable { peer, connection } => self.send_updates(peer, connection),
+            TransportEvent::Writable { peer, connection, stood_in } => {
+                self.speaker.handle_input(Input::Sent { peer, connection, stood_in }, now);
+                self.send_updates(peer, connection);
+            }
             TransportEvent::Closed { peer, connection, reason } if self.sessions.contains(connection) => {
                 self.sessions.forget(connection);
                 self.speaker.handle_input(Input::ConnectionClosed { peer, connection, reason }, now);
@@ -198,20 +286,39 @@ impl Daemon {
     }
 
     fn accepted(&mut self, stream: TcpStream, endpoints: Endpoints) {
-        match self.speaker.peer_of_address(endpoints.remote_address()) {
-            Some(peer) => self.adopt(peer, stream, endpoints, Direction::Incoming),
-            None => info!(remote = %endpoints.remote, "refused a connection: no peer has this address"),
+        let (remote, now) = (endpoints.remote_address(), self.clock.now());
+        let first = first_ttl(&stream);
+        let admitted = self.speaker.admit(remote, now).and_then(|peer| {
+            match self.ttl(peer) {
+                // RFC 5082 §3
+                Some(ttl) if !ttl.admits(first) => Err(Refusal::TooFar),
+                _ if self.sessions.len_of(peer) >= MOST_CONNECTIONS => Err(Refusal::TooMany),
+                Some(_) | None => Ok(peer),
+            }
+        });
+        match admitted {
+            Ok(peer) => {
+                self.admissions.accepted();
+                self.adopt(peer, stream, endpoints, Direction::Incoming);
+            }
+            // The connection ends here, and costs nothing from now on.
+            Err(refusal) => self.admissions.refused(remote, refusal, now),
         }
     }
 
     fn adopt(&mut self, peer: PeerId, stream: TcpStream, endpoints: Endpoints, direction: Direction) {
         let now = self.clock.now();
-        let multihop = self.speaker.peer(peer).and_then(|peer| peer.config().multihop);
-        match self.sessions.add(peer, stream, endpoints, multihop) {
+        let Some(ttl) = self.ttl(peer) else { return };
+        let signed = self.config.password_of(endpoints.remote_address()).is_some();
+        match self.sessions.add(peer, stream, endpoints, ttl, signed, &mut self.events.transport) {
             Ok(connection) => {
                 let local_address = endpoints.local.ip();
                 let opened = Input::ConnectionOpened { peer, connection, direction, local_address };
                 self.speaker.handle_input(opened, now);
+                // Our OPEN is not out yet, so nothing longer can have come.
+                if let Some(socket) = self.sessions.get(connection) {
+                    socket.take_up_to(self.speaker.longest_message(peer, connection));
+                }
             }
             Err(error) => {
                 warn!(peer = self.name(peer), %error, "cannot prepare a connection");
@@ -237,16 +344,19 @@ impl Daemon {
         Ok(())
     }
 
-    /// A message that came in time counts, however late it is read: after a stall the readers get their turn before
-    /// the timers do.
+    /// A message that came in time counts, however late it is looked at: before a peer is given up for its silence,
+    /// everything that waits gets its turn, in a congestion too. After a stall the readers had none either, if the whole
+    /// machine stood still.
     async fn catch_up(&mut self) {
-        let overdue = self.speaker.poll_timeout().is_some_and(|due| self.clock.now() - due > STALL);
-        if !overdue {
+        let now = self.clock.now();
+        let overdue = self.speaker.poll_timeout().is_some_and(|due| now - due > STALL);
+        if overdue {
+            tokio::time::sleep(READERS_TURN).await;
+        } else if !self.speaker.misses_a_peer(now) {
             return;
         }
-        tokio::time::sleep(READERS_TURN).await;
-        for _ in 0..READ_AHEAD {
-            let Ok(event) = self.events.transport.try_recv() else { return };
+        for _ in 0..READ_AHEAD * self.events.transport.len() {
+            let Some(event) = self.events.transport.try_next() else { return };
             self.transport_event(event);
             self.carry_out();
         }
@@ -271,30 +381,61 @@ impl Daemon {
             match output {
                 Output::Connect { peer } => self.dial(peer),
                 Output::CancelConnect { peer } => self.sessions.cancel(peer),
-                Output::Send { connection, octets } => {
+                Output::Send { connection, octets, keepalive } => {
                     if let Some(connection) = self.sessions.get(connection) {
-                        connection.send(octets);
+                        connection.send(octets, keepalive);
                     }
                 }
                 Output::Close { connection } => self.sessions.close(connection),
                 Output::UpdatesPending { peer, connection } => self.send_updates(peer, connection),
+                Output::Watch { peer } => self.watch(peer),
+                Output::Unwatch { peer } => self.bfd.unwatch(peer),
                 Output::Fib(op) => fib_ops.push(op),
-                Output::Notice(notice) => notices::log(&notice, &self.speaker),
+                Output::Notice(notice) => {
+                    if let Notice::MadeRoom { address } = notice {
+                        self.admissions.refused(address, Refusal::MadeRoom, self.clock.now());
+                    }
+                    notices::log(&notice, &self.speaker);
+                }
             }
         }
         if !fib_ops.is_empty() {
             self.fib.order(fib_ops);
         }
         if happened {
-            self.changes.send_modify(|count| *count = count.wrapping_add(1));
+            self.happened();
+        }
+    }
+
+    /// Lets those look again who wait for something to happen.
+    fn happened(&self) {
+        self.changes.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// The TTL of a peer's segments, whether it is configured itself or a member of a group that listens.
+    fn ttl(&self, peer: PeerId) -> Option<Ttl> {
+        let known = self.speaker.peer(peer)?;
+        if !known.is_dynamic() {
+            return self.config.reach_of(&known.config().name).map(|reach| reach.ttl);
+        }
+        let group = known.config().group.as_deref()?;
+        self.config.members.iter().find(|members| members.group == group).map(|members| members.ttl)
+    }
+
+    fn watch(&mut self, peer: PeerId) {
+        let Some(config) = self.speaker.peer(peer).map(Peer::config) else { return };
+        let (Some(bfd), Some(path)) = (config.bfd, config.bfd_path()) else { return };
+        let local = self.config.reach_of(&config.name).and_then(|reach| reach.local);
+        let watch = Watch { path, local, minimum_ttl: bfd.minimum_ttl, session: bfd.session };
+        match self.bfd.listen(path) {
+            Ok(()) => self.bfd.watch(peer, watch),
+            Err(error) => error!(peer = self.name(peer), %error, "BFD does not watch this peer"),
         }
     }
 
     fn dial(&mut self, peer: PeerId) {
-        let reach = self.config.reach.get(peer.0 as usize);
-        let multihop = self.speaker.peer(peer).and_then(|peer| peer.config().multihop);
-        if let Some(reach) = reach {
-            self.sessions.dial(peer, *reach, multihop);
+        if let Some(reach) = self.config.reach_of(self.speaker.name(peer)) {
+            self.sessions.dial(peer, reach);
         }
     }
 
@@ -314,7 +455,7 @@ impl Daemon {
     }
 
     fn name(&self, peer: PeerId) -> &str {
-        self.speaker.peer(peer).map_or("?", |peer| peer.config().name.as_str())
+        self.speaker.name(peer)
     }
 }
 
@@ -347,42 +488,6 @@ impl FibWorker {
         self.ops = None;
     }
 }
-
-/// Listens on every address; each has a task that accepts.
-fn listen(addresses: &[SocketAddr]) -> Result<mpsc::Receiver<(TcpStream, Endpoints)>, DaemonError> {
-    let (connections, accepted) = mpsc::channel(1);
-    for address in addresses {
-        let listener = match Listener::bind(*address) {
-            Ok(listener) => listener,
-            Err(error) if address.ip().is_unspecified() && error.raw_os_error() == Some(libc::EAFNOSUPPORT) => {
-                warn!(%address, "not listening there: the kernel has this address family switched off");
-                continue;
-            }
-            Err(source) => return Err(DaemonError::Listen { address: *address, source }),
-        };
-        let connections = connections.clone();
-        tokio::spawn(async move {
-            loop {
-                match listener.accept().await {
-                    Ok(connection) => {
-                        if connections.send(connection).await.is_err() {
-                            return;
-                        }
-                    }
-                    Err(error) => {
-                        // Out of file descriptors, or the other side gave up already: neither is for ever.
-                        warn!(%error, "cannot accept a connection");
-                        tokio::time::sleep(ACCEPT_PAUSE).await;
-                    }
-                }
-            }
-        });
-    }
-    Ok(accepted)
-}
-
-/// How long a listener rests after an error, so that it does not spin.
-const ACCEPT_PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
 
 /// Different for every start and every machine, so that two daemons do not jitter in step.
 fn seed() -> u64 {

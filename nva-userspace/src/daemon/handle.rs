@@ -1,11 +1,15 @@
-//! How others look at the daemon's state without sharing it: they send a question, which its task answers.
+//! How others look at the daemon's state, and change it, without sharing it: they send a question or an order, which its
+//! task answers.
 
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::admissions::Admissions;
 use super::dataplane::DataPlane;
+use super::error::ReloadError;
 use crate::config::Config;
 use crate::net::Instant;
 use crate::speaker::Speaker;
+use crate::transport::bfd::BfdHandle;
 
 /// What a question may look at.
 pub struct State<'a> {
@@ -15,17 +19,50 @@ pub struct State<'a> {
     pub dataplane: &'a DataPlane,
     /// The configuration that runs.
     pub config: &'a Config,
+    /// What became of incoming connections.
+    pub admissions: &'a Admissions,
+    /// How many connections are open.
+    pub connections: usize,
     /// The time on the speaker's clock.
     pub now: Instant,
 }
 
-pub(super) type Question = Box<dyn FnOnce(&State<'_>) + Send>;
+/// What somebody wants of the daemon's task.
+pub(super) enum Question {
+    /// To look at something.
+    Look(Box<dyn FnOnce(&State<'_>) + Send>),
+    /// To change something.
+    Change(Change),
+    /// To go on with another configuration.
+    Reload {
+        /// Which.
+        config: Box<Config>,
+        /// Only to say what that would change.
+        dry_run: bool,
+        /// What it changes.
+        answer: oneshot::Sender<Result<Reloaded, ReloadError>>,
+    },
+}
+
+/// What came of another configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reloaded {
+    /// What it changed.
+    pub changes: Vec<crate::speaker::Change>,
+    /// The peers whose connections are signed with another password.
+    pub passwords: Vec<String>,
+    /// What stays as it is until a restart.
+    pub restart: Vec<&'static str>,
+}
+
+type Change = Box<dyn FnOnce(&mut Speaker, Instant) + Send>;
 
 /// A way to ask a running daemon.
 #[derive(Clone)]
 pub struct Handle {
     pub(super) questions: mpsc::Sender<Question>,
     pub(super) changes: watch::Receiver<u64>,
+    pub(super) bfd: BfdHandle,
 }
 
 impl Handle {
@@ -36,11 +73,33 @@ impl Handle {
         F: FnOnce(&State<'_>) -> T + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
-        let question: Question = Box::new(move |state| {
+        let question = Question::Look(Box::new(move |state| {
             // Whoever asked may have gone away meanwhile.
             let _ = answer.send(question(state));
-        });
+        }));
         self.questions.send(question).await.ok()?;
+        answered.await.ok()
+    }
+
+    /// Lets the daemon's task change something; `None` if the daemon has ended.
+    pub async fn order<T, F>(&self, order: F) -> Option<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Speaker, Instant) -> T + Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        let order = Question::Change(Box::new(move |speaker, now| {
+            let _ = answer.send(order(speaker, now));
+        }));
+        self.questions.send(order).await.ok()?;
+        answered.await.ok()
+    }
+
+    /// Lets the daemon go on with another configuration, or only says what that would change; `None` if the daemon has
+    /// ended.
+    pub async fn reload(&self, config: Config, dry_run: bool) -> Option<Result<Reloaded, ReloadError>> {
+        let (answer, answered) = oneshot::channel();
+        self.questions.send(Question::Reload { config: Box::new(config), dry_run, answer }).await.ok()?;
         answered.await.ok()
     }
 

@@ -1,33 +1,97 @@
 //! What the speaker has to say, as log lines.
 
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
+use crate::bfd::{self, Reason, State};
 use crate::route::PeerId;
-use crate::speaker::{Notice, Speaker};
+use crate::speaker::{LimitAction, Nearness, Notice, Speaker};
 
 /// Logs a notice.
 pub fn log(notice: &Notice, speaker: &Speaker) {
-    let name = |peer: &PeerId| speaker.peer(*peer).map_or("?", |peer| peer.config().name.as_str());
+    let name = |peer: &PeerId| speaker.name(*peer);
     match notice {
         Notice::PeerUp { peer, families } => {
             let families = families.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
             info!(peer = name(peer), families, "session established");
         }
+        Notice::CapabilitiesRefused { peer } => {
+            warn!(
+                peer = name(peer),
+                "does not read capabilities: tried again without (RFC 5492 §3), with IPv4 unicast and 2-octet AS numbers \
+                alone, and no route refresh, graceful restart or roles"
+            );
+        }
         Notice::PeerDown { peer, reason } => warn!(peer = name(peer), %reason, "session down"),
+        Notice::Bfd { peer, event } => bfd(name(peer), event),
         Notice::MalformedUpdate { peer, faults } => {
             for fault in faults {
                 warn!(peer = name(peer), %fault, "malformed UPDATE survived (RFC 7606)");
             }
         }
+        Notice::FamilyDisabled { peer, family, count } => {
+            error!(
+                peer = name(peer),
+                %family,
+                count,
+                "disabled until the session ends, since the peer sent what cannot be read: routes removed, and no more taken"
+            );
+        }
         Notice::EndOfRib { peer, family } => info!(peer = name(peer), %family, "end of RIB received"),
+        Notice::PeerRemoved { peer } => info!(peer = name(peer), "peer removed"),
+        Notice::MadeRoom { address } => debug!(%address, "made room for a newcomer"),
+        Notice::RoutesStale { peer, count, patience } => {
+            info!(peer = name(peer), count, seconds = patience.as_secs(), "routes are stale until the peer is back");
+        }
+        Notice::StaleRoutesRemoved { peer, count, why } => {
+            info!(peer = name(peer), count, %why, "stale routes removed");
+        }
+        Notice::Limit { peer, excess, nearness: Nearness::Above, action: LimitAction::Block } => {
+            warn!(peer = name(peer), %excess, "limit reached: what is above it is refused until there is room");
+        }
+        Notice::Limit { peer, excess, nearness: Nearness::Above, action } => {
+            warn!(peer = name(peer), %excess, action = action.name(), "limit exceeded");
+        }
+        Notice::Limit { peer, excess, nearness: Nearness::Near | Nearness::Within, action } => {
+            warn!(peer = name(peer), %excess, action = action.name(), "near a limit");
+        }
+        Notice::RefreshBegun { peer, family } => info!(peer = name(peer), %family, "route refresh begins"),
+        Notice::RefreshEnded { peer, family } => info!(peer = name(peer), %family, "route refresh ends"),
+        Notice::RefreshIgnored { peer, why } => warn!(peer = name(peer), %why, "ROUTE-REFRESH ignored"),
+        Notice::DeferralOver => info!("restart: telling all peers what there is now"),
         Notice::Originated(prefix) => info!(%prefix, "originating"),
         Notice::NoLongerOriginated(prefix) => info!(%prefix, "no longer originating"),
+        Notice::AggregateFormed(prefix) => info!(%prefix, "aggregate formed"),
+        Notice::AggregateGone(prefix) => info!(%prefix, "aggregate gone: nothing contributes any more"),
         Notice::RouteTooLarge { peer, prefixes } => {
             error!(peer = name(peer), count = prefixes.len(), first = ?prefixes.first(),
                 "attributes do not fit into a BGP message: routes not sent");
         }
+        Notice::DefaultRouteToRouteServer { peer } => {
+            warn!(
+                peer = name(peer),
+                "told of a default route, which Azure programs into this VM's NIC, too: \
+                give its subnet a route 0.0.0.0/0 to Internet, or disable route propagation there"
+            );
+        }
+        Notice::Share { peer, share, prefixes, hidden: 0 } => {
+            info!(peer = name(peer), %share, prefixes, "equal paths are shared out");
+        }
+        Notice::Share { peer, share, prefixes, hidden } => {
+            warn!(peer = name(peer), %share, prefixes, hidden, "equal paths are shared out, but there are more paths \
+                than hubs: the hidden ones get no traffic");
+        }
         Notice::Reconciled { removed } => {
             info!(removed, "start-up is over: unconfirmed routes of the last run removed")
         }
+    }
+}
+
+fn bfd(peer: &str, event: &bfd::Event) {
+    let bfd::Event { from, to, reason, .. } = event;
+    match (from, to, reason) {
+        (_, State::Up, _) => info!(peer, "BFD session up"),
+        (State::Up, _, Reason::PeerAdminDown | Reason::Disabled) => info!(peer, %reason, "BFD session down"),
+        (State::Up, _, _) => warn!(peer, %reason, "BFD session down"),
+        (_, _, _) => debug!(peer, %from, %to, %reason, "BFD session"),
     }
 }

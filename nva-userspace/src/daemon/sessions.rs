@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
@@ -11,7 +12,7 @@ use tokio::task::JoinHandle;
 use crate::config::PeerReach;
 use crate::fsm::ConnectionId;
 use crate::route::PeerId;
-use crate::transport::{ConnectOptions, Connection, Endpoints, READ_AHEAD, TransportEvent, connect};
+use crate::transport::{ConnectOptions, Connection, Endpoints, Inboxes, IoThread, Password, Signed, Ttl, connect};
 
 /// How long an attempt to connect may take: shorter than the kernel's own two minutes, so that a peer that comes back
 /// is found soon.
@@ -30,44 +31,47 @@ pub struct Dialled {
 /// All connections of all peers.
 pub struct Sessions {
     connections: BTreeMap<ConnectionId, Connection>,
+    /// Those of them that are signed.
+    signed: BTreeMap<ConnectionId, Signed>,
     attempts: BTreeMap<PeerId, (u64, JoinHandle<()>)>,
     /// Connections that still have something to send before they end.
-    closing: Vec<JoinHandle<()>>,
+    closing: Vec<(PeerId, JoinHandle<()>)>,
     next: u64,
-    events: mpsc::Sender<TransportEvent>,
+    io: IoThread,
     dialled: mpsc::UnboundedSender<Dialled>,
 }
 
 /// Where [`Sessions`] tells what happens.
 pub struct SessionEvents {
     /// About connections.
-    pub transport: mpsc::Receiver<TransportEvent>,
+    pub transport: Inboxes,
     /// About attempts to connect.
     pub dialled: mpsc::UnboundedReceiver<Dialled>,
 }
 
 impl Sessions {
-    pub fn new() -> (Sessions, SessionEvents) {
-        let (events, transport) = mpsc::channel(READ_AHEAD);
+    pub fn new(io: IoThread) -> (Sessions, SessionEvents) {
         let (dialled, dialled_events) = mpsc::unbounded_channel();
         let sessions = Sessions {
             connections: BTreeMap::new(),
+            signed: BTreeMap::new(),
             attempts: BTreeMap::new(),
             closing: Vec::new(),
             next: 0,
-            events,
+            io,
             dialled,
         };
-        (sessions, SessionEvents { transport, dialled: dialled_events })
+        (sessions, SessionEvents { transport: Inboxes::default(), dialled: dialled_events })
     }
 
     /// Begins to connect to a peer.
-    pub fn dial(&mut self, peer: PeerId, reach: PeerReach, multihop: Option<u8>) {
+    pub fn dial(&mut self, peer: PeerId, reach: &PeerReach) {
         self.cancel(peer);
         let dialled = self.dialled.clone();
-        let options = ConnectOptions { remote: reach.remote, local: reach.local, multihop, timeout: CONNECT_TIMEOUT };
+        let PeerReach { remote, local, ttl, password } = reach.clone();
+        let options = ConnectOptions { remote, local, ttl, password, timeout: CONNECT_TIMEOUT };
         let attempt = self.number();
-        let task = tokio::spawn(async move {
+        let task = self.io.runtime().spawn(async move {
             // Nobody listens any more only when the daemon ends.
             let _ = dialled.send(Dialled { peer, attempt, result: connect(options).await });
         });
@@ -96,18 +100,35 @@ impl Sessions {
         self.next
     }
 
-    /// Takes over a connected socket under a new number.
+    /// Takes over a connected socket under a new number; `signed` says whether its segments are.
     pub fn add(
         &mut self,
         peer: PeerId,
         stream: TcpStream,
         endpoints: Endpoints,
-        multihop: Option<u8>,
+        ttl: Ttl,
+        signed: bool,
+        inboxes: &mut Inboxes,
     ) -> io::Result<ConnectionId> {
         let id = ConnectionId(self.number());
-        let connection = Connection::start(id, peer, stream, endpoints, multihop, self.events.clone())?;
+        if signed {
+            self.signed.insert(id, Signed::of(&stream)?);
+        }
+        let _io = self.io.runtime().enter();
+        let connection = Connection::start(id, peer, stream, endpoints, ttl, inboxes.open())?;
         self.connections.insert(id, connection);
         Ok(id)
+    }
+
+    /// Signs the connections of a peer with this from now on.
+    pub fn sign(&self, peer: PeerId, address: IpAddr, password: &Password) -> io::Result<()> {
+        let of_peer = |id: &&ConnectionId| self.get(**id).is_some_and(|connection| connection.peer() == peer);
+        self.signed.iter().filter(|(id, _)| of_peer(id)).try_for_each(|(_, signed)| signed.sign(address, password))
+    }
+
+    /// Whether an attempt to connect to a peer is under way.
+    pub fn is_dialling(&self, peer: PeerId) -> bool {
+        self.attempts.contains_key(&peer)
     }
 
     /// A connection by its number.
@@ -120,28 +141,47 @@ impl Sessions {
         self.connections.contains_key(&id)
     }
 
+    /// How many connections there are.
+    pub fn len(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// How many connections a peer has, those included that have not ended yet.
+    pub fn len_of(&self, peer: PeerId) -> usize {
+        let open = self.connections.values().filter(|connection| connection.peer() == peer).count();
+        let closing = self.closing.iter().filter(|(whose, task)| *whose == peer && !task.is_finished()).count();
+        open + closing
+    }
+
     /// Closes a connection once what was sent is out.
     pub fn close(&mut self, id: ConnectionId) {
+        self.signed.remove(&id);
+        let _io = self.io.runtime().enter();
         if let Some(connection) = self.connections.remove(&id) {
-            self.closing.retain(|task| !task.is_finished());
-            self.closing.push(connection.close());
+            self.closing.retain(|(_, task)| !task.is_finished());
+            self.closing.push((connection.peer(), connection.close()));
         }
     }
 
     /// Closes every connection and waits until what was sent on them is out.
     pub async fn drain(&mut self) {
-        let closing: Vec<_> = std::mem::take(&mut self.connections).into_values().map(Connection::close).collect();
+        self.signed.clear();
+        let closing: Vec<_> = {
+            let _io = self.io.runtime().enter();
+            std::mem::take(&mut self.connections).into_values().map(Connection::close).collect()
+        };
         for closed in closing {
             // A task that was cut off had its time.
             let _ = closed.await;
         }
-        for closed in self.closing.drain(..) {
+        for (_, closed) in self.closing.drain(..) {
             let _ = closed.await;
         }
     }
 
     /// Forgets a connection that ended by itself.
     pub fn forget(&mut self, id: ConnectionId) {
+        self.signed.remove(&id);
         self.connections.remove(&id);
     }
 }

@@ -16,8 +16,10 @@ pub fn explain(state: &State<'_>, target: &str) -> Result<Explanation, Refusal> 
         (Err(_), Err(error)) => return refuse(format!("neither an address nor a prefix: {error}")),
     };
     let prefix = prefix.filter(|prefix| !state.speaker.rib().candidates(*prefix).is_empty());
-    let routes = prefix
-        .map_or_else(Vec::new, |prefix| state.speaker.rib().candidates(prefix).iter().map(routes::reply).collect());
+    let routes = prefix.map_or_else(Vec::new, |prefix| {
+        let candidates = state.speaker.rib().candidates(prefix);
+        candidates.iter().map(|candidate| routes::reply(state, candidate)).collect()
+    });
     let peers = prefix
         .map_or_else(Vec::new, |prefix| state.speaker.peers().iter().map(|peer| told(state, peer, prefix)).collect());
     Ok(Explanation {
@@ -55,7 +57,8 @@ fn told(state: &State<'_>, peer: &Peer, prefix: Prefix) -> Told {
                 next_hop_rule: exported.rule.to_string(),
                 as_path: exported.attributes.as_path.to_string(),
             };
-            let reason = format!("accepted by {}", exported.decided_by);
+            let path = exported.path.map_or_else(String::new, |path| format!(", {path}"));
+            let reason = format!("accepted by {}{path}", exported.decided_by);
             Told { peer: name, announcement: Some(announcement), reason }
         }
     }

@@ -4,7 +4,7 @@ use super::hops;
 use crate::control::{FibReply, FibRoute, FibState};
 use crate::daemon::State;
 use crate::fib::{FibConfig, FibEntry};
-use crate::host::HostState;
+use crate::host::{Hop, HostState};
 
 pub fn fib(state: &State<'_>) -> FibReply {
     let fib = state.speaker.fib();
@@ -23,6 +23,13 @@ fn row(entry: FibEntry<'_>, host: &HostState) -> FibRoute {
         (None, None) if entry.in_flight || entry.desired != entry.installed => (FibState::Pending, None),
         (None, None) => (FibState::Installed, None),
     };
-    let shown = entry.installed.or(entry.desired).unwrap_or_default();
-    FibRoute { prefix: entry.prefix.to_string(), hops: hops(shown, host), state, reason, pin: entry.pinned }
+    let shown = entry.installed.or(entry.desired);
+    FibRoute {
+        prefix: entry.prefix.to_string(),
+        hops: hops(shown.unwrap_or_default(), host),
+        blackhole: shown.is_some_and(<[Hop]>::is_empty),
+        state,
+        reason,
+        pin: entry.pinned,
+    }
 }

@@ -1,20 +1,22 @@
 //! `nva show routes`.
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
 
+use super::command::unknown;
 use super::refuse;
-use crate::attributes::PathAttributes;
+use crate::attributes::{Community, PathAttributes};
 use crate::control::{Refusal, RouteReply, RoutesReply, RoutesRequest, Rows};
 use crate::daemon::State;
 use crate::net::{AfiSafi, Prefix};
 use crate::rib::{Candidate, Standing};
-use crate::route::Route;
+use crate::route::{NextHop, Route};
 use crate::speaker::Peer;
 
 pub fn routes(state: &State<'_>, which: &RoutesRequest) -> Result<RoutesReply, Refusal> {
     let only = which.prefix.as_deref().map(Prefix::from_str).transpose().or_else(refuse)?;
     if let Some(name) = &which.advertised_to {
-        return advertised(peer(state, name)?, only);
+        return advertised(state, peer(state, name)?, only, which.all);
     }
     let from = which.received_from.as_ref().map(|name| peer(state, name)).transpose()?.map(Peer::id);
     let rib = state.speaker.rib();
@@ -29,7 +31,7 @@ pub fn routes(state: &State<'_>, which: &RoutesRequest) -> Result<RoutesReply, R
         let wanted = candidates.filter(|candidate| from.is_none() || candidate.received.source.peer() == from);
         let shown =
             wanted.filter(|candidate| everything || matches!(candidate.standing, Standing::Best | Standing::Multipath));
-        rows.extend(shown.map(|candidate| reply(&candidate)));
+        rows.extend(shown.map(|candidate| reply(state, &candidate)));
     }
     Ok(Rows { rows })
 }
@@ -37,31 +39,35 @@ pub fn routes(state: &State<'_>, which: &RoutesRequest) -> Result<RoutesReply, R
 fn peer<'a>(state: &State<'a>, name: &str) -> Result<&'a Peer, Refusal> {
     let peers = state.speaker.peers();
     let found = peers.iter().find(|peer| peer.config().name == name || peer.config().address.to_string() == name);
-    found.map_or_else(
-        || {
-            let names: Vec<&str> = peers.iter().map(|peer| peer.config().name.as_str()).collect();
-            refuse(format!("there is no peer {name:?}; the peers are {}", names.join(", ")))
-        },
-        Ok,
-    )
+    found.map_or_else(|| refuse(unknown("peer", name, peers.iter().map(|peer| peer.config().name.as_str()))), Ok)
 }
 
-fn advertised(peer: &Peer, only: Option<Prefix>) -> Result<RoutesReply, Refusal> {
+/// What a peer is told; with `all` also what it is not told, and why.
+fn advertised(state: &State<'_>, peer: &Peer, only: Option<Prefix>, all: bool) -> Result<RoutesReply, Refusal> {
     let Some(up) = peer.established() else {
         return refuse(format!("the session with {} is down: it is told nothing", peer.config().name));
     };
-    let mut rows = Vec::new();
+    let mut rows = BTreeMap::new();
     for (_, rib) in up.adj_ribs_out() {
-        for (prefix, outbound) in rib.iter().filter(|(prefix, _)| only.is_none_or(|only| only == *prefix)) {
+        for (prefix, outbound) in rib.iter() {
             let (next_hop, attributes) = (outbound.next_hop.to_string(), &outbound.attributes);
-            rows.push(row(prefix, next_hop, attributes, "nva", "advertised", None));
+            rows.insert(prefix, row(prefix, next_hop, attributes, "nva", "advertised", None));
         }
     }
-    Ok(Rows { rows })
+    let rib = state.speaker.rib();
+    for (prefix, selected) in AfiSafi::ALL.into_iter().flat_map(|family| rib.iter_selected(family)).filter(|_| all) {
+        if let Some(Err(reason)) = state.speaker.exported(peer.id(), prefix) {
+            let Route { next_hop, attributes, source, .. } = &selected.best;
+            let (next_hop, reason) = (next_hop.to_string(), Some(reason.to_string()));
+            rows.insert(prefix, row(prefix, next_hop, attributes, source.name(), "withheld", reason));
+        }
+    }
+    rows.retain(|prefix, _| only.is_none_or(|only| only == *prefix));
+    Ok(Rows { rows: rows.into_values().collect() })
 }
 
 /// A route and how it stands: as accepted where it was, else as received.
-pub fn reply(candidate: &Candidate<'_>) -> RouteReply {
+pub fn reply(state: &State<'_>, candidate: &Candidate<'_>) -> RouteReply {
     let route: &Route = candidate.accepted.unwrap_or(candidate.received);
     let (standing, reason) = match candidate.standing {
         Standing::Best => ("best", None),
@@ -70,7 +76,28 @@ pub fn reply(candidate: &Candidate<'_>) -> RouteReply {
         Standing::Ineligible(reason) => ("ineligible", Some(reason.to_string())),
         Standing::Rejected(reason) => ("rejected", Some(reason.to_string())),
     };
-    row(route.prefix, route.next_hop.to_string(), &route.attributes, route.source.name(), standing, reason)
+    let reason = reason.or_else(|| forwarded_all_the_same(route)).or_else(|| suppressed(state, route));
+    let sender = route.source.peer().and_then(|id| state.speaker.peer(id));
+    let stale = sender.and_then(|peer| peer.stale().cause(route.prefix)).map(|cause| format!("stale: {cause}"));
+    let is_stale = stale.is_some();
+    let reasons: Vec<String> = reason.into_iter().chain(stale).collect();
+    let reason = (!reasons.is_empty()).then(|| reasons.join("; "));
+    let row = row(route.prefix, route.next_hop.to_string(), &route.attributes, route.source.name(), standing, reason);
+    let discard = matches!(route.next_hop, NextHop::Discard(_));
+    RouteReply { stale: is_stale, discard, ..row }
+}
+
+/// What is said of a route in use whose BLACKHOLE nobody has permitted.
+fn forwarded_all_the_same(route: &Route) -> Option<String> {
+    let asks = route.attributes.communities.contains(&Community::BLACKHOLE) && !route.source.is_local();
+    let forwarded = matches!(route.next_hop, NextHop::Via(_));
+    (asks && forwarded).then(|| "no import statement with honour-blackhole: forwarded all the same".to_owned())
+}
+
+/// What is said of a route in use that contributes to an aggregate in whose place nobody is told of it.
+fn suppressed(state: &State<'_>, route: &Route) -> Option<String> {
+    let aggregate = state.speaker.aggregates().suppressing(route.prefix, None)?;
+    Some(format!("suppressed towards peers by the aggregate {} (summary-only)", aggregate.prefix()))
 }
 
 fn row(
@@ -84,13 +111,22 @@ fn row(
     RouteReply {
         prefix: prefix.to_string(),
         next_hop,
+        discard: false,
         as_path: attributes.as_path.to_string(),
         origin: attributes.origin.to_string(),
         med: attributes.med,
         local_pref: attributes.local_pref,
-        communities: attributes.communities.iter().map(ToString::to_string).collect(),
+        communities: texts(&attributes.communities),
+        extended_communities: texts(&attributes.extended_communities),
+        large_communities: texts(&attributes.large_communities),
+        only_to_customer: attributes.only_to_customer.map(|asn| asn.to_string()),
         source: source.to_owned(),
         standing: standing.to_owned(),
+        stale: false,
         reason,
     }
+}
+
+fn texts<T: ToString>(values: &[T]) -> Vec<String> {
+    values.iter().map(ToString::to_string).collect()
 }
