@@ -4,6 +4,7 @@
 //! has the table). Everything up to and including [`speaker`] is pure: no I/O, no clock, no threads, no locks.
 
 pub mod attributes;
+pub mod bfd;
 pub mod cli;
 pub mod config;
 pub mod control;
@@ -12,6 +13,7 @@ pub mod fib;
 pub mod fsm;
 pub mod host;
 pub mod kernel;
+pub mod mrt;
 pub mod net;
 pub mod packet;
 pub mod policy;

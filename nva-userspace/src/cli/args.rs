@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::config::DEFAULT_CONTROL_SOCKET;
 
@@ -59,6 +59,30 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Stop, start, refresh or drain sessions of the running daemon; a restart forgets what was said here.
+    Peer {
+        /// What to do.
+        #[command(subcommand)]
+        command: PeerCommand,
+    },
+    /// Read the configuration file of the running daemon again, and change what has changed in it. A file with problems
+    /// changes nothing. SIGHUP does the same.
+    Reload {
+        /// Only say what would change.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Lead traffic away from this router before maintenance: everything is announced with GRACEFUL_SHUTDOWN, and
+    /// routes of peers are the last choice (RFC 8326).
+    Drain,
+    /// End `nva drain`.
+    Undrain,
+    /// Try policies without a daemon.
+    Policy {
+        /// What to do.
+        #[command(subcommand)]
+        command: PolicyCommand,
+    },
     /// Handle the XDP programs without a daemon.
     Xdp {
         /// What to do.
@@ -71,12 +95,16 @@ pub enum Command {
 #[derive(Debug, Subcommand)]
 pub enum What {
     /// The peers and their sessions.
-    Peers,
+    Peers {
+        /// Only these, by name or address, with all that is known of them.
+        #[arg(value_name = "PEER")]
+        names: Vec<String>,
+    },
     /// Routes in use.
     Routes {
         /// Only this prefix.
         prefix: Option<String>,
-        /// Every route with its standing and the reason for it.
+        /// Every route with its standing and the reason for it; for a peer, also what it is not told.
         #[arg(long)]
         all: bool,
         /// Only routes that this peer announced.
@@ -86,12 +114,89 @@ pub enum What {
         #[arg(long, value_name = "PEER")]
         advertised_to: Option<String>,
     },
+    /// Incoming connections: how many were let in, how many refused and why, and the groups that listen.
+    Connections,
     /// Our routes in the kernel.
     Fib,
     /// The XDP data plane's interfaces and counters.
     Xdp,
+    /// How equal paths are shared out with fellow hubs.
+    Hubs,
+    /// Our routes for many longer ones, what contributes to them, and why one is not there.
+    Aggregates,
+    /// The BFD sessions.
+    Bfd,
     /// The configuration that runs.
     Config,
+}
+
+/// What can be done about peers.
+#[derive(Debug, Subcommand)]
+pub enum PeerCommand {
+    /// Stop sessions and keep them so (Cease/Administrative Shutdown).
+    Disable {
+        /// Whose.
+        #[command(flatten)]
+        which: Which,
+        /// What the peers' operators read in their logs: up to 255 octets (RFC 9003).
+        #[arg(short, long)]
+        message: Option<String>,
+    },
+    /// Let sessions run again; one that waits after a failure is tried at once.
+    Enable {
+        /// Whose.
+        #[command(flatten)]
+        which: Which,
+    },
+    /// End sessions and begin them anew (Cease/Administrative Reset).
+    Reset {
+        /// Whose.
+        #[command(flatten)]
+        which: Which,
+        /// What the peers' operators read in their logs: up to 255 octets (RFC 9003).
+        #[arg(short, long)]
+        message: Option<String>,
+    },
+    /// Exchange routes again without ending sessions: in both directions unless one is given.
+    Refresh {
+        /// With whom.
+        #[command(flatten)]
+        which: Which,
+        /// Ask for the peers' routes; of peers that cannot be asked, import again what they sent.
+        #[arg(long = "in")]
+        inbound: bool,
+        /// Send everything again.
+        #[arg(long = "out")]
+        outbound: bool,
+    },
+    /// Lead traffic away from peers before maintenance: they are told GRACEFUL_SHUTDOWN, and their routes are the last
+    /// choice (RFC 8326).
+    Drain {
+        /// From whom.
+        #[command(flatten)]
+        which: Which,
+    },
+    /// End `drain`.
+    Undrain {
+        /// For whom.
+        #[command(flatten)]
+        which: Which,
+    },
+}
+
+/// Which peers.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = true)]
+pub struct Which {
+    /// Names or addresses of peers; `*` stands for any text.
+    #[arg(value_name = "PEER")]
+    pub names: Vec<String>,
+    /// The members of this group.
+    #[arg(long)]
+    pub group: Option<String>,
+    /// All peers.
+    #[arg(long)]
+    pub all: bool,
 }
 
 /// What can be done with the XDP programs.
@@ -112,4 +217,62 @@ pub enum XdpCommand {
         #[arg(long)]
         pin_directory: Option<PathBuf>,
     },
+}
+
+/// What can be done with policies.
+#[derive(Debug, Subcommand)]
+pub enum PolicyCommand {
+    /// Run routes through policies: which statement decides about each, and what becomes of its attributes. What is
+    /// decided outside of policies is left out: loops, the peer's first AS, well-known communities, next hops.
+    Test(PolicyTest),
+}
+
+/// What is tried on what.
+#[derive(Debug, clap::Args)]
+pub struct PolicyTest {
+    /// The configuration file.
+    #[arg(short, long)]
+    pub config: PathBuf,
+    /// The policies, tried in this order; without it those of the peer.
+    #[arg(short, long, value_name = "NAME", value_delimiter = ',', required_unless_present = "peer")]
+    pub policy: Vec<String>,
+    /// The peer, or the group that listens, that the routes come from, or go to with `--direction export`.
+    #[arg(long)]
+    pub peer: Option<String>,
+    /// Whether routes come in or go out.
+    #[arg(long, value_enum, default_value_t = Direction::Import)]
+    pub direction: Direction,
+    /// A route such as '10.0.0.0/24 path "65101 65102" community 65000:1'; docs/policy.md has all that it may say.
+    #[arg(short, long = "route", value_name = "TEXT", required_unless_present = "mrt")]
+    pub routes: Vec<String>,
+    /// An MRT file of routes, plain or compressed with gzip or bzip2; the answer is a summary by statements.
+    #[arg(long, value_name = "FILE", conflicts_with = "routes")]
+    pub mrt: Option<PathBuf>,
+    /// Show each route of an MRT file, too.
+    #[arg(short, long, requires = "mrt")]
+    pub verbose: bool,
+    /// Fail if a route is decided about otherwise.
+    #[arg(long, value_enum)]
+    pub expect: Option<Expected>,
+    /// Print JSON: an object for each route, in a line of its own; for an MRT file its summary behind that.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Which way routes go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Direction {
+    /// From a peer to us.
+    Import,
+    /// From us to a peer.
+    Export,
+}
+
+/// What is to become of every route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Expected {
+    /// Accepted.
+    Accept,
+    /// Rejected.
+    Reject,
 }

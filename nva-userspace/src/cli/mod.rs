@@ -3,6 +3,9 @@
 mod args;
 mod exit;
 mod explain;
+mod peer;
+mod peers;
+mod policy;
 mod run;
 mod show;
 mod table;
@@ -47,6 +50,11 @@ fn execute(args: Args) -> anyhow::Result<()> {
         Command::Check { config, json } => check(&config, json),
         Command::Show { what, json } => show::show(&socket, what, json),
         Command::Explain { target, json } => explain::explain(&socket, target, json),
+        Command::Peer { command } => peer::peer(&socket, command),
+        Command::Reload { dry_run } => peer::reload(&socket, dry_run),
+        Command::Drain => peer::drain(&socket, true),
+        Command::Undrain => peer::drain(&socket, false),
+        Command::Policy { command } => policy::policy(command),
         Command::Xdp { command } => match command {
             XdpCommand::Attach { interface, pin_directory } => xdp::attach(&interface, pin_directory),
             XdpCommand::Detach { pin_directory } => xdp::detach(pin_directory),
@@ -59,6 +67,7 @@ fn check(path: &std::path::Path, json: bool) -> anyhow::Result<()> {
     if json {
         println!("{}", exit::check_report(&result)?);
     } else if let Ok(config) = &result {
+        config.warnings.iter().for_each(|warning| eprintln!("{warning}"));
         println!(
             "{}: good: AS {}, {} peers, {} XDP interfaces",
             path.display(),

@@ -10,11 +10,16 @@ pub fn new(headings: &[&str]) -> Table {
 }
 
 /// Prints it with its columns flush left.
-pub fn print(mut table: Table) {
+pub fn print(table: Table) {
+    println!("{}", text(table));
+}
+
+/// Its text with its columns flush left.
+pub fn text(mut table: Table) -> String {
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
     }
-    println!("{}", table.trim_fmt());
+    table.trim_fmt()
 }
 
 /// Seconds as operators read them: `42s`, `3m12s`, `2h05m`, `3d04h`.
