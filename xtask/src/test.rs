@@ -60,6 +60,9 @@ fn level(namespaces: bool) -> Level {
 /// Everything but the BPF program, for which there is another compiler.
 const HOST_CRATES: [&str; 3] = ["--workspace", "--exclude", "nva-ebpf"];
 
+/// One run is to say everything that is wrong, not what failed in the first of many binaries.
+const TEST: [&str; 2] = ["test", "--no-fail-fast"];
+
 impl Step {
     fn name(self) -> &'static str {
         match self {
@@ -81,7 +84,7 @@ impl Step {
                 cargo().arg("clippy").args(HOST_CRATES).args(["--all-targets", "--", "-D", "warnings"]).run()
             }
             Self::Doc => cargo().env("RUSTDOCFLAGS", "-Dwarnings").args(["doc", "--no-deps"]).args(HOST_CRATES).run(),
-            Self::Unit => cargo().arg("test").args(HOST_CRATES).args(["--exclude", "nva-tests"]).run(),
+            Self::Unit => cargo().args(TEST).args(HOST_CRATES).args(["--exclude", "nva-tests"]).run(),
             Self::Namespaces => namespaces(workspace),
         }
     }
@@ -89,7 +92,7 @@ impl Step {
 
 /// The same two packages as [`build::all`] selects, so that cargo finds them built; of nva-userspace nothing is tested.
 fn namespaces(workspace: &Workspace) -> Result<()> {
-    let cargo = workspace.cargo().args(["test", "--release", "--package", "nva-tests"]);
+    let cargo = workspace.cargo().args(TEST).args(["--release", "--package", "nva-tests"]);
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let cmd: Cmd = lab::with_programs(cargo, workspace);
     cmd.arg("--").arg(format!("--test-threads={threads}")).run()

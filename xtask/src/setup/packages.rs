@@ -47,6 +47,7 @@ pub const PACKAGES: &[Package] = &[
     package("frr", "FRR", Level::Test, Probe::File("/usr/lib/frr/bgpd")),
     package("gobgpd", "GoBGP", Level::Test, Probe::Program("gobgpd")),
     package("openbgpd", "OpenBGPD", Level::Test, Probe::Program("bgpctl")),
+    package("exabgp", "ExaBGP", Level::Test, Probe::Program("exabgp")),
     package("tshark", "tshark", Level::Test, Probe::Program("tshark")),
 ];
 

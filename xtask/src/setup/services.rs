@@ -23,6 +23,7 @@ const UNITS: &[(&str, &str)] = &[
     ("frr", "frr.service"),
     ("gobgpd", "gobgpd.service"),
     ("openbgpd", "openbgpd.service"),
+    ("exabgp", "exabgp.service"),
 ];
 
 /// Forbids the start of services as long as it lives.

@@ -1,0 +1,5 @@
+//! The fuzz target `capabilities`; what it does is in `robustness`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|octets: &[u8]| nva_robustness::run("capabilities", octets));

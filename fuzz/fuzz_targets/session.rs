@@ -1,0 +1,5 @@
+//! The fuzz target `session`; what it does is in `robustness`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|octets: &[u8]| nva_robustness::run("session", octets));
