@@ -11,7 +11,7 @@ use nva_tests::instance::Instance;
 use nva_tests::lab::{Lab, State};
 use nva_tests::resources::Inventory;
 use nva_tests::topology::{Choices, Topology};
-use nva_tests::{az, route_server};
+use nva_tests::{az, malformed, route_server};
 
 /// A virtual network with a route server, hubs and NVAs, in network namespaces of this machine. Needs root.
 #[derive(Debug, Parser)]
@@ -65,6 +65,11 @@ enum Command {
         machine: String,
         #[command(flatten)]
         output: Output,
+    },
+    /// Send malformed UPDATEs to daemons, and print docs/rfc7606.md: what each of them does, side by side.
+    Malformed {
+        /// Which daemons; all of them if none is named.
+        daemons: Vec<Kind>,
     },
     /// Run the route server; the lab does that.
     #[command(hide = true)]
@@ -124,6 +129,7 @@ impl Arguments {
             Command::Peerings(output) => peerings(&State::load(&instance)?, output),
             Command::LearnedRoutes { peering, output } => learned_routes(&State::load(&instance)?, &peering, output),
             Command::EffectiveRoutes { machine, output } => effective(&State::load(&instance)?, &machine, output),
+            Command::Malformed { daemons } => malformed(&daemons),
             Command::RouteServer { .. } => bail!("the route server was started above"),
         }
     }
@@ -215,6 +221,18 @@ fn learned_routes(state: &State, peering: &str, output: Output) -> anyhow::Resul
 fn effective(state: &State, machine: &str, output: Output) -> anyhow::Result<()> {
     let routes = state.effective_routes(machine)?;
     print(output, || az::effective_route_table(&routes), &serde_json::json!({ "value": routes }))
+}
+
+fn malformed(daemons: &[Kind]) -> anyhow::Result<()> {
+    const ALL: [Kind; 5] = [Kind::Nva, Kind::Bird2, Kind::Frr, Kind::Gobgp, Kind::Openbgpd];
+    let daemons = if daemons.is_empty() { &ALL } else { daemons };
+    let mut columns = Vec::new();
+    for kind in daemons {
+        let outcomes = malformed::run(*kind, |_| false)?.into_iter().map(|(_, _, outcome)| outcome).collect();
+        columns.push(malformed::Column { name: kind.with_version()?, outcomes });
+    }
+    print!("{}", malformed::report(&columns));
+    Ok(())
 }
 
 fn print(output: Output, table: impl FnOnce() -> String, json: &serde_json::Value) -> anyhow::Result<()> {

@@ -5,11 +5,14 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context, bail};
-use ipnet::Ipv4Net;
+use anyhow::{Context, bail, ensure};
+use ipnet::IpNet;
 
 use super::view::parse_path;
-use super::{Peer, Program, Relation, Route, Router, Session, Setup, TowardsRouteServer};
+use super::{
+    BFD_INTERVAL, Community, Family, Options, Peer, Program, Relation, Role, Route, Router, Run, Session, Setup,
+    TowardsRouteServer,
+};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Bird {
@@ -19,13 +22,14 @@ pub(super) enum Bird {
 
 impl Program for Bird {
     fn configure(&self, setup: &Setup) -> anyhow::Result<()> {
-        setup.write("bird.conf", &self.configuration(setup))
+        setup.write("bird.conf", &self.configuration(setup)?)
     }
 
-    fn commands(&self, setup: &Setup) -> anyhow::Result<Vec<Command>> {
+    fn commands(&self, setup: &Setup, run: Run) -> anyhow::Result<Vec<Command>> {
         let (config, socket) = (setup.text_path("bird.conf"), setup.text_path("bird.ctl"));
-        let command = setup.command(&self.tool("bird")?, &["-f", "-c", &config, "-s", &socket])?;
-        Ok(vec![command])
+        let restarted: &[&str] = if setup.router.restarts(run) { &["-R"] } else { &[] };
+        let words = [&["-f", "-c", &config, "-s", &socket], restarted].concat();
+        Ok(vec![setup.command(&self.tool("bird", &setup.router)?, &words)?])
     }
 
     fn sessions(&self, setup: &Setup) -> anyhow::Result<Vec<Session>> {
@@ -45,8 +49,30 @@ impl Program for Bird {
         parse_routes(&self.birdc(setup, "show route all")?, &setup.router)
     }
 
+    fn communities(&self, setup: &Setup, prefix: IpNet) -> anyhow::Result<Vec<Community>> {
+        let text = self.birdc(setup, &format!("show route {prefix} all"))?;
+        let mut communities = Vec::new();
+        for line in text.lines() {
+            let Some((name, values)) = line.trim().split_once(": ") else { continue };
+            let read: fn(&str) -> anyhow::Result<Community> = match name {
+                "BGP.community" | "BGP.large_community" => Community::parse,
+                "BGP.ext_community" => |text| Community::parse_target(text.trim_start_matches("rt:")),
+                _ => continue,
+            };
+            // `(65001,1) (65001,2)`, `(rt, 65001, 7)`
+            for value in values.split(')').filter(|value| !value.trim().is_empty()) {
+                communities.push(read(&value.trim().trim_start_matches('(').replace(", ", ":").replace(',', ":"))?);
+            }
+        }
+        Ok(communities)
+    }
+
+    fn ask_again(&self, setup: &Setup, peer: &Peer) -> anyhow::Result<()> {
+        self.birdc(setup, &format!("reload in {}", peer.name)).map(drop)
+    }
+
     fn session_command(&self, setup: &Setup) -> anyhow::Result<(&'static str, Vec<String>)> {
-        let tool = self.tool("birdc")?.display().to_string();
+        let tool = self.tool("birdc", &setup.router)?.display().to_string();
         let words = [&tool, "-s", &setup.text_path("bird.ctl"), "show protocols"].map(str::to_owned);
         Ok(("birdc show protocols", words.into()))
     }
@@ -54,15 +80,19 @@ impl Program for Bird {
 
 impl Bird {
     /// BIRD 1.6 conflicts with the package bird2, so it is unpacked somewhere else: `NVA_BIRD1` says where its tree is.
-    fn tool(self, name: &str) -> anyhow::Result<PathBuf> {
+    /// Of each of its programs there is a second one for IPv6.
+    fn tool(self, name: &str, router: &Router) -> anyhow::Result<PathBuf> {
         match self {
             Bird::Two => Ok(PathBuf::from("/usr/sbin").join(name)),
-            Bird::One => Ok(bird1_tree()?.join("usr/sbin").join(name)),
+            Bird::One => {
+                let suffix = if router.families().contains(&Family::Ipv6) { "6" } else { "" };
+                Ok(bird1_tree()?.join("usr/sbin").join(format!("{name}{suffix}")))
+            }
         }
     }
 
     fn birdc(self, setup: &Setup, command: &str) -> anyhow::Result<String> {
-        let (tool, socket) = (self.tool("birdc")?.display().to_string(), setup.text_path("bird.ctl"));
+        let (tool, socket) = (self.tool("birdc", &setup.router)?.display().to_string(), setup.text_path("bird.ctl"));
         // birdc's exit code is 0 even if it cannot connect.
         let text = setup.namespace.run(&[&tool, "-s", &socket, command])?;
         if !text.contains("ready.") {
@@ -71,48 +101,59 @@ impl Bird {
         Ok(text)
     }
 
-    fn configuration(self, setup: &Setup) -> String {
+    fn configuration(self, setup: &Setup) -> anyhow::Result<String> {
         let router = &setup.router;
+        let families: Vec<Family> = router.families().into_iter().collect();
+        ensure!(self == Bird::Two || families.len() < 2, "BIRD 1.6 is one daemon for each family");
         let log = setup.text_path("messages.log");
         let mut text = format!("log \"{log}\" all;\nrouter id {};\n", router.address);
         text += "protocol device { scan time 1; }\n";
+        if router.uses_bfd() {
+            let interval =
+                format!("min rx interval {BFD_INTERVAL} ms; min tx interval {BFD_INTERVAL} ms; multiplier 3;");
+            text += &format!("protocol bfd {{ interface \"eth0\" {{ {interval} }}; }}\n");
+        }
         let interfaces: Vec<String> =
             router.loopbacks.iter().chain(&router.connected).map(|name| format!("{name:?}")).collect();
         // The subnet itself is known too, so that next hops in it need no other route.
-        text += &self.protocol(
-            "direct",
-            &format!("interface {}", [vec!["\"eth0\"".to_owned()], interfaces].concat().join(", ")),
-            "",
-        );
+        let interfaces = [vec!["\"eth0\"".to_owned()], interfaces].concat().join(", ");
+        text += &self.protocol("direct", &families, &format!("interface {interfaces}"), "");
         let install =
             if router.install { "export filter { if source = RTS_BGP then accept; reject; };" } else { "export none;" };
-        text += &self.protocol("kernel", "", &format!("import none; {install}"));
-        let routes: Vec<String> = router.networks.iter().map(|prefix| format!("route {prefix} blackhole")).collect();
-        if !routes.is_empty() {
-            text += &self.protocol("static", &routes.join("; "), "");
+        for family in families {
+            text += &self.protocol("kernel", &[family], "", &format!("import none; {install}"));
+            let networks = router.networks.iter().filter(|prefix| Family::of(prefix.addr()) == family);
+            let routes: Vec<String> = networks.map(|prefix| format!("route {prefix} blackhole")).collect();
+            if !routes.is_empty() {
+                text += &self.protocol("static", &[family], &routes.join("; "), "");
+            }
         }
         for peer in &router.peers {
-            text += &self.peer(peer, router);
+            text += &self.peer(peer, router)?;
         }
-        text
+        Ok(text)
     }
 
-    /// A protocol with its own options, and those of its only table's channel.
-    fn protocol(self, kind: &str, options: &str, channel: &str) -> String {
+    /// A protocol with its own options, and those of its tables' channels.
+    fn protocol(self, kind: &str, families: &[Family], options: &str, channel: &str) -> String {
         let options = if options.is_empty() { String::new() } else { format!("{options};") };
+        format!("protocol {kind} {{ {} {options} }}\n", self.channels(families, channel))
+    }
+
+    fn channels(self, families: &[Family], channel: &str) -> String {
         match self {
-            Bird::One => format!("protocol {kind} {{ {options} {channel} }}\n"),
-            Bird::Two => format!("protocol {kind} {{ ipv4 {{ {channel} }}; {options} }}\n"),
+            Bird::One => channel.to_owned(),
+            Bird::Two => families.iter().map(|family| format!("{} {{ {channel} }}; ", family_name(*family))).collect(),
         }
     }
 
-    fn peer(self, peer: &Peer, router: &Router) -> String {
-        let Peer { name, asn, address, relation } = peer;
+    fn peer(self, peer: &Peer, router: &Router) -> anyhow::Result<String> {
+        let Peer { name, asn, address, relation, families, options } = peer;
         let own = own_routes(router);
         let (export, channel, session) = match relation {
             Relation::Router => (format!("{own} || source = RTS_BGP"), "", ""),
             Relation::Leaf => (format!("{own} || source = RTS_BGP"), "", "passive yes;"),
-            Relation::Hub => (own, "", ""),
+            Relation::Hub => (own.clone(), "", ""),
             Relation::RouteServer(next_hop) => {
                 let channel = match next_hop {
                     TowardsRouteServer::Keep => "next hop keep;",
@@ -122,18 +163,19 @@ impl Bird {
                 (format!("{own} || (source = RTS_BGP && bgp_path ~ {path})"), channel, "multihop 8;")
             }
         };
-        let channel = format!("import all; export where {export}; {channel}");
-        let (local, hold_time) = (router.address, router.hold_time);
-        let channel = match self {
-            Bird::One => channel,
-            Bird::Two => format!("ipv4 {{ {channel} }};"),
-        };
+        let export = exported(&export, &own, &router.communities);
+        let channels = self.channels(families, &format!("import all; export filter {{ {export} }}; {channel}"));
+        let options = session_options(options);
+        let (local, hold_time) = (router.local_address(peer)?, router.hold_time);
+        // Internal sessions are multihop ones by default, and such a one has no address of another family to tell.
+        let session =
+            if families.len() > 1 && *asn == router.asn { format!("{session} direct;") } else { session.to_owned() };
         // The timers make a lab that is up within seconds; the protocol is the same.
-        format!(
-            "protocol bgp {name} {{ local {local} as {}; neighbor {address} as {asn}; source address {local}; {session} \
-             hold time {hold_time}; connect delay time 1; connect retry time 2; error wait time 1, 4; {channel} }}\n",
+        Ok(format!(
+            "protocol bgp {name} {{ local {local} as {}; neighbor {address} as {asn}; source address {local}; {session} {options} \
+             hold time {hold_time}; connect delay time 1; connect retry time 2; error wait time 1, 4; {channels} }}\n",
             router.asn
-        )
+        ))
     }
 
     /// The AS path of what the leaves advertise as an export filter sees it: in version 1 our own AS is in front already.
@@ -145,11 +187,64 @@ impl Bird {
     }
 }
 
+/// The options of a session, which both versions write alike.
+fn session_options(options: &Options) -> String {
+    let Options { password, ttl_security, graceful_restart, extended_messages, plain_refresh: _, role, bfd } = options;
+    let mut text = String::new();
+    if let Some(password) = password {
+        text += &format!("password {password:?}; ");
+    }
+    if *ttl_security {
+        text += "ttl security yes; ";
+    }
+    // Left alone, BIRD bears with the restarts of others, and says what ends a table (RFC 4724 §2).
+    if let Some(seconds) = graceful_restart {
+        text += &format!("graceful restart yes; graceful restart time {seconds}; ");
+    }
+    if *extended_messages {
+        text += "enable extended messages yes; ";
+    }
+    if let Some(role) = role {
+        let name = match role {
+            Role::RouteServer => "rs_server",
+            Role::RouteServerClient => "rs_client",
+            Role::Provider | Role::Customer | Role::Peer => role.name(),
+        };
+        text += &format!("local role {name}; ");
+    }
+    if *bfd {
+        text += "bfd yes; ";
+    }
+    text
+}
+
+/// The body of a filter for what is told, in which our own routes get their communities.
+fn exported(condition: &str, own: &str, communities: &[Community]) -> String {
+    let additions: String = communities.iter().map(|community| addition(*community)).collect();
+    let marks = if additions.is_empty() { additions } else { format!("if {own} then {{ {additions} }} ") };
+    format!("if !({condition}) then reject; {marks}accept;")
+}
+
+fn addition(community: Community) -> String {
+    match community {
+        Community::Standard(global, local) => format!("bgp_community.add(({global}, {local})); "),
+        Community::RouteTarget(global, local) => format!("bgp_ext_community.add((rt, {global}, {local})); "),
+        Community::Large(global, first, second) => format!("bgp_large_community.add(({global}, {first}, {second})); "),
+    }
+}
+
 /// A filter expression for what the router originates. Direct routes of eth0 are for next hops only.
 fn own_routes(router: &Router) -> String {
     let interfaces = router.loopbacks.iter().chain(&router.connected);
     let direct: Vec<String> = interfaces.map(|name| format!("(source = RTS_DEVICE && ifname = {name:?})")).collect();
     [vec!["source = RTS_STATIC".to_owned()], direct].concat().join(" || ")
+}
+
+fn family_name(family: Family) -> &'static str {
+    match family {
+        Family::Ipv4 => "ipv4",
+        Family::Ipv6 => "ipv6",
+    }
 }
 
 fn bird1_tree() -> anyhow::Result<PathBuf> {
@@ -165,7 +260,7 @@ fn bird1_tree() -> anyhow::Result<PathBuf> {
 /// prefix as the one before, and names its protocol in brackets; its attributes follow in lines that begin with a tab.
 fn parse_routes(text: &str, router: &Router) -> anyhow::Result<Vec<Route>> {
     let mut routes: Vec<Route> = Vec::new();
-    let mut prefix: Option<Ipv4Net> = None;
+    let mut prefix: Option<IpNet> = None;
     let mut of_a_peer = false;
     for line in text.lines() {
         if let Some(attribute) = line.strip_prefix('\t') {
@@ -181,8 +276,12 @@ fn parse_routes(text: &str, router: &Router) -> anyhow::Result<Vec<Route>> {
         let protocol = after.split([' ', ']']).next().unwrap_or_default();
         of_a_peer = router.peer_named(protocol).is_ok();
         if let (true, Some(prefix)) = (of_a_peer, prefix) {
-            let route =
-                Route { prefix, next_hop: Ipv4Addr::UNSPECIFIED, as_path: Vec::new(), peer: protocol.to_owned() };
+            let route = Route {
+                prefix,
+                next_hop: Ipv4Addr::UNSPECIFIED.into(),
+                as_path: Vec::new(),
+                peer: protocol.to_owned(),
+            };
             routes.push(route);
         }
     }
@@ -192,7 +291,9 @@ fn parse_routes(text: &str, router: &Router) -> anyhow::Result<Vec<Route>> {
 fn read_attribute(route: &mut Route, line: &str) -> anyhow::Result<()> {
     match line.trim().split_once(": ") {
         Some(("BGP.next_hop", value)) => {
-            route.next_hop = value.trim().parse().with_context(|| format!("next hop {value:?}"))?;
+            // A link-local address may follow (RFC 2545 §3).
+            let global = value.split_whitespace().next().unwrap_or_default();
+            route.next_hop = global.parse().with_context(|| format!("next hop {value:?}"))?;
         }
         Some(("BGP.as_path", value)) => route.as_path = parse_path(value),
         Some(_) | None => {}
@@ -229,7 +330,7 @@ mod tests {
             \tBGP.as_path: 65101 65100\n\tBGP.next_hop: 10.13.76.100\n";
         let route = |peer: &str, as_path: &[u32]| Route {
             prefix: "100.0.0.100/32".parse().expect("a prefix"),
-            next_hop: Ipv4Addr::new(10, 13, 76, 100),
+            next_hop: Ipv4Addr::new(10, 13, 76, 100).into(),
             as_path: as_path.to_vec(),
             peer: peer.to_owned(),
         };

@@ -4,6 +4,8 @@
 //! own, starts the daemon in the machine's namespace, and reads back sessions and routes in one shape.
 
 mod bird;
+mod exabgp;
+mod features;
 mod frr;
 mod gobgp;
 mod nva;
@@ -11,8 +13,9 @@ mod openbgpd;
 mod router;
 mod view;
 
+pub use features::{Feature, Support, table};
 pub use nva::nva_binary;
-pub use router::{Peer, Relation, Router, TowardsRouteServer};
+pub use router::{BFD_INTERVAL, Community, Family, Options, Peer, Relation, Role, Router, TowardsRouteServer};
 pub use view::{Route, Session};
 
 use std::fmt;
@@ -23,6 +26,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use ipnet::IpNet;
 use nix::sys::signal::Signal;
 use serde::{Deserialize, Serialize};
 
@@ -50,11 +54,22 @@ pub enum Kind {
     Gobgp,
     /// OpenBGPD.
     Openbgpd,
+    /// ExaBGP, which has no routing table of its own.
+    Exabgp,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 6] = [Kind::Nva, Kind::Bird1, Kind::Bird2, Kind::Frr, Kind::Gobgp, Kind::Openbgpd];
+    pub const ALL: [Kind; 7] =
+        [Kind::Nva, Kind::Bird1, Kind::Bird2, Kind::Frr, Kind::Gobgp, Kind::Openbgpd, Kind::Exabgp];
+
+    /// Whether it originates the addresses of interfaces that it is given, and not only listed prefixes.
+    pub fn follows_interfaces(self) -> bool {
+        match self {
+            Kind::Nva | Kind::Bird1 | Kind::Bird2 => true,
+            Kind::Frr | Kind::Gobgp | Kind::Openbgpd | Kind::Exabgp => false,
+        }
+    }
 
     fn name(self) -> &'static str {
         match self {
@@ -64,7 +79,25 @@ impl Kind {
             Kind::Frr => "frr",
             Kind::Gobgp => "gobgp",
             Kind::Openbgpd => "openbgpd",
+            Kind::Exabgp => "exabgp",
         }
+    }
+
+    /// Its name with the version of the Debian package that it comes from; `nva` has none.
+    pub fn with_version(self) -> anyhow::Result<String> {
+        let package = match self {
+            Kind::Nva => return Ok(self.name().to_owned()),
+            Kind::Bird1 => return Ok("bird 1.6.8".to_owned()),
+            Kind::Bird2 => "bird2",
+            Kind::Frr => "frr",
+            Kind::Gobgp => "gobgpd",
+            Kind::Openbgpd => "openbgpd",
+            Kind::Exabgp => "exabgp",
+        };
+        let output = Command::new("dpkg-query").args(["-W", "-f", "${Version}", package]).output()?;
+        let version = String::from_utf8_lossy(&output.stdout).into_owned();
+        let version = version.split('-').next().filter(|text| !text.is_empty());
+        Ok(format!("{} {}", self.name(), version.with_context(|| format!("package {package} is not installed"))?))
     }
 
     fn program(self) -> &'static dyn Program {
@@ -75,6 +108,7 @@ impl Kind {
             Kind::Frr => &frr::Frr,
             Kind::Gobgp => &gobgp::Gobgp,
             Kind::Openbgpd => &openbgpd::Openbgpd,
+            Kind::Exabgp => &exabgp::Exabgp,
         }
     }
 }
@@ -136,7 +170,7 @@ trait Program {
     /// Writes the configuration files.
     fn configure(&self, setup: &Setup) -> anyhow::Result<()>;
     /// The processes to start, in this order, none of which goes into the background.
-    fn commands(&self, setup: &Setup) -> anyhow::Result<Vec<Command>>;
+    fn commands(&self, setup: &Setup, run: Run) -> anyhow::Result<Vec<Command>>;
     /// What is left to do once it answers.
     fn after_start(&self, _setup: &Setup) -> anyhow::Result<()> {
         Ok(())
@@ -145,8 +179,24 @@ trait Program {
     fn sessions(&self, setup: &Setup) -> anyhow::Result<Vec<Session>>;
     /// The routes that it has from its peers, in use or not.
     fn routes(&self, setup: &Setup) -> anyhow::Result<Vec<Route>>;
+    /// Makes it stop originating a prefix; one that follows an interface loses it there.
+    fn withdraw(&self, setup: &Setup, prefix: IpNet) -> anyhow::Result<()> {
+        setup.namespace.ip(&["addr", "del", &prefix.to_string(), "dev", "lo"]).map(drop)
+    }
+    /// The communities of the route that it has for a prefix from a peer.
+    fn communities(&self, setup: &Setup, prefix: IpNet) -> anyhow::Result<Vec<Community>>;
+    /// Makes it ask a peer for its routes again (RFC 2918).
+    fn ask_again(&self, setup: &Setup, peer: &Peer) -> anyhow::Result<()>;
     /// The command with which an operator asks it for its sessions: as it is typed on the machine, and as the lab runs it.
     fn session_command(&self, setup: &Setup) -> anyhow::Result<(&'static str, Vec<String>)>;
+}
+
+/// Which of a daemon's runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Run {
+    First,
+    /// It ran before, with this configuration or another one.
+    Again,
 }
 
 /// A daemon on its machine.
@@ -166,14 +216,23 @@ impl Daemon {
         resources.directory(&setup.directory)?;
         kind.program().configure(&setup)?;
         let mut daemon = Daemon { kind, setup, processes: Vec::new() };
-        daemon.launch(resources)?;
+        daemon.launch(Run::First, resources)?;
         Ok(daemon)
     }
 
     /// Starts it again with the configuration that it had.
     pub fn restart(&mut self, resources: &Resources) -> anyhow::Result<()> {
         self.stop()?;
-        self.launch(resources)?;
+        self.launch(Run::Again, resources)?;
+        self.wait_ready()
+    }
+
+    /// Starts it again with another configuration.
+    pub fn reconfigure(&mut self, router: Router, resources: &Resources) -> anyhow::Result<()> {
+        self.stop()?;
+        self.setup.router = router;
+        self.kind.program().configure(&self.setup)?;
+        self.launch(Run::Again, resources)?;
         self.wait_ready()
     }
 
@@ -212,6 +271,23 @@ impl Daemon {
         Ok(routes)
     }
 
+    /// The communities of the route that it has for a prefix from a peer, in order.
+    pub fn communities(&self, prefix: IpNet) -> anyhow::Result<Vec<Community>> {
+        let mut communities = self.kind.program().communities(&self.setup, prefix)?;
+        communities.sort();
+        Ok(communities)
+    }
+
+    /// Makes it ask a peer for its routes again (RFC 2918).
+    pub fn ask_again(&self, peer: &str) -> anyhow::Result<()> {
+        self.kind.program().ask_again(&self.setup, self.setup.router.peer_named(peer)?)
+    }
+
+    /// Makes it stop originating a prefix: one that is listed, or an address on the loopback if it follows interfaces.
+    pub fn withdraw(&self, prefix: IpNet) -> anyhow::Result<()> {
+        self.kind.program().withdraw(&self.setup, prefix)
+    }
+
     /// What its own command line tool prints of its sessions, with the command before it.
     pub fn show_sessions(&self) -> anyhow::Result<String> {
         let (typed, words) = self.kind.program().session_command(&self.setup)?;
@@ -239,8 +315,8 @@ impl Daemon {
         })
     }
 
-    fn launch(&mut self, resources: &Resources) -> anyhow::Result<()> {
-        for (number, mut command) in self.kind.program().commands(&self.setup)?.into_iter().enumerate() {
+    fn launch(&mut self, run: Run, resources: &Resources) -> anyhow::Result<()> {
+        for (number, mut command) in self.kind.program().commands(&self.setup, run)?.into_iter().enumerate() {
             let log = self.setup.path(&format!("{}-{number}.log", self.kind));
             let name = format!("{} of {}", self.kind, self.setup.machine);
             self.processes.push(resources.process(&name, &mut command, &log)?);

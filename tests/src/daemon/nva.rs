@@ -2,15 +2,19 @@
 
 use std::env;
 use std::fmt::Write;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, bail};
+use ipnet::IpNet;
 use serde::Deserialize;
 
 use super::view::parse_path;
-use super::{Peer, Program, Relation, Route, Router, Session, Setup, TowardsRouteServer};
+use super::{
+    BFD_INTERVAL, Community, Family, Options, Peer, Program, Relation, Route, Router, Run, Session, Setup,
+    TowardsRouteServer,
+};
 
 /// The expression of the article's Cisco configuration: what the leaves advertise.
 const LEAVES: &str = "^6510[0-9]";
@@ -33,10 +37,14 @@ pub fn nva_binary() -> anyhow::Result<PathBuf> {
 
 impl Program for Nva {
     fn configure(&self, setup: &Setup) -> anyhow::Result<()> {
-        setup.write("nva.toml", &configuration(setup))
+        let text = match &setup.router.configuration {
+            Some(text) => at_home(text, setup),
+            None => configuration(setup)?,
+        };
+        setup.write("nva.toml", &text)
     }
 
-    fn commands(&self, setup: &Setup) -> anyhow::Result<Vec<Command>> {
+    fn commands(&self, setup: &Setup, _run: Run) -> anyhow::Result<Vec<Command>> {
         let mut command = setup.command(&nva_binary()?, &["run", "-c", &setup.text_path("nva.toml")])?;
         command.env("RUST_BACKTRACE", "1");
         Ok(vec![command])
@@ -51,8 +59,21 @@ impl Program for Nva {
 
     fn routes(&self, setup: &Setup) -> anyhow::Result<Vec<Route>> {
         let routes: Rows<RouteRow> = show(setup, &["routes", "--all"])?;
-        let learned = routes.rows.into_iter().filter(|row| row.source != "local");
-        learned.filter(|row| !row.prefix.contains(':')).map(|row| row.route()).collect()
+        let learned = routes.rows.into_iter().filter(|row| !matches!(row.source.as_str(), "local" | "aggregate"));
+        learned.map(|row| row.route()).collect()
+    }
+
+    fn communities(&self, setup: &Setup, prefix: IpNet) -> anyhow::Result<Vec<Community>> {
+        let routes: Rows<RouteRow> = show(setup, &["routes", &prefix.to_string(), "--all"])?;
+        let row = routes.rows.first().with_context(|| format!("no {prefix}"))?;
+        let plain = row.communities.iter().chain(&row.large_communities).map(|text| Community::parse(text));
+        let extended = row.extended_communities.iter();
+        plain.chain(extended.map(|text| Community::parse_target(text.trim_start_matches("rt:")))).collect()
+    }
+
+    fn ask_again(&self, setup: &Setup, peer: &Peer) -> anyhow::Result<()> {
+        let words = command_line(setup, &["peer", "refresh", &peer.name, "--in"])?;
+        setup.namespace.run(&words.iter().map(String::as_str).collect::<Vec<_>>()).map(drop)
     }
 
     fn session_command(&self, setup: &Setup) -> anyhow::Result<(&'static str, Vec<String>)> {
@@ -96,11 +117,14 @@ struct RouteRow {
     next_hop: String,
     as_path: String,
     source: String,
+    communities: Vec<String>,
+    extended_communities: Vec<String>,
+    large_communities: Vec<String>,
 }
 
 impl RouteRow {
     fn route(&self) -> anyhow::Result<Route> {
-        let Ok(next_hop) = self.next_hop.parse::<Ipv4Addr>() else {
+        let Ok(next_hop) = self.next_hop.parse::<IpAddr>() else {
             bail!("{} has next hop {:?}", self.prefix, self.next_hop);
         };
         let peer = self.source.clone();
@@ -108,17 +132,24 @@ impl RouteRow {
     }
 }
 
+/// A configuration file for a machine of its own, with the control socket where the lab looks for it.
+fn at_home(text: &str, setup: &Setup) -> String {
+    let socket = format!("[router]\ncontrol-socket = \"{}\"\n", setup.text_path("nva.sock"));
+    text.replacen("[router]\n", &socket, 1)
+}
+
 /// The configuration file.
-pub(super) fn configuration(setup: &Setup) -> String {
+pub(super) fn configuration(setup: &Setup) -> anyhow::Result<String> {
     let router = &setup.router;
     let Router { asn, address, .. } = router;
     let socket = setup.text_path("nva.sock");
+    let listen: Vec<String> = router.local_addresses()?.iter().map(|address| listen_on(*address)).collect();
     let mut text = format!(
-        "[router]\nasn = {asn}\nrouter-id = \"{address}\"\nlisten = [\"{address}\"]\ncontrol-socket = \"{socket}\"\n\n"
+        "[router]\nasn = {asn}\nrouter-id = \"{address}\"\nlisten = {listen:?}\ncontrol-socket = \"{socket}\"\n\n"
     );
     text += POLICIES;
     for peer in &router.peers {
-        text += &peer_table(peer, router);
+        text += &peer_table(peer, router)?;
     }
     // Writing to a String cannot fail.
     let _ = write!(
@@ -132,7 +163,14 @@ pub(super) fn configuration(setup: &Setup) -> String {
     if !router.xdp.is_empty() {
         let _ = write!(text, "\n[xdp]\ninterfaces = {:?}\npin-directory = \"{}\"\n", router.xdp, setup.pins.display());
     }
-    text.replace("LEAVES", LEAVES)
+    Ok(text.replace("LEAVES", LEAVES))
+}
+
+fn listen_on(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("[{address}]:179"),
+    }
 }
 
 /// Policies for every relation; the groups exist so that they can be named as sources.
@@ -168,8 +206,8 @@ kind = "azure-route-server"
 
 "#;
 
-fn peer_table(peer: &Peer, router: &Router) -> String {
-    let Peer { name, asn, address, relation } = peer;
+fn peer_table(peer: &Peer, router: &Router) -> anyhow::Result<String> {
+    let Peer { name, asn, address, relation, families, options } = peer;
     let (export, more) = match relation {
         Relation::Router => ("everything", ""),
         Relation::Hub => ("own", ""),
@@ -179,10 +217,42 @@ fn peer_table(peer: &Peer, router: &Router) -> String {
             ("to-route-servers-as-self", "group = \"route-servers\"\n")
         }
     };
+    let families: Vec<&str> = families.iter().map(|family| family_name(*family)).collect();
     let hold_time = router.hold_time;
-    format!(
+    Ok(format!(
         "[[peer]]\nname = \"{name}\"\n{more}asn = {asn}\naddress = \"{address}\"\nlocal-address = \"{}\"\n\
-         hold-time = {hold_time}\nconnect-retry = 2\nimport = [\"everything\"]\nexport = [\"{export}\"]\n\n",
-        router.address
-    )
+         families = {families:?}\nhold-time = {hold_time}\nconnect-retry = 2\nimport = [\"everything\"]\n\
+         export = [\"{export}\"]\n{}\n",
+        router.local_address(peer)?,
+        session_options(options)
+    ))
+}
+
+fn session_options(options: &Options) -> String {
+    let Options { password, ttl_security, graceful_restart, extended_messages, plain_refresh, role, bfd } = options;
+    let mut text = format!("extended-messages = {extended_messages}\nenhanced-refresh = {}\n", !plain_refresh);
+    if let Some(password) = password {
+        text += &format!("password = {password:?}\n");
+    }
+    if *ttl_security {
+        text += "ttl-security = true\n";
+    }
+    // Left alone, it bears with the restarts of others.
+    if let Some(seconds) = graceful_restart {
+        text += &format!("graceful-restart = true\nrestart-time = {seconds}\n");
+    }
+    if let Some(role) = role {
+        text += &format!("role = {:?}\n", role.name());
+    }
+    if *bfd {
+        text += &format!("bfd = {{ interval = {BFD_INTERVAL} }}\n");
+    }
+    text
+}
+
+fn family_name(family: Family) -> &'static str {
+    match family {
+        Family::Ipv4 => "ipv4-unicast",
+        Family::Ipv6 => "ipv6-unicast",
+    }
 }

@@ -1,8 +1,8 @@
 //! Sessions and routes in one shape, whichever daemon they come from.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
-use ipnet::Ipv4Net;
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 /// A BGP session.
@@ -11,7 +11,7 @@ pub struct Session {
     /// The peer's name in the lab.
     pub peer: String,
     /// Its address.
-    pub address: Ipv4Addr,
+    pub address: IpAddr,
     /// Its AS.
     pub asn: u32,
     /// Whether it is in state Established.
@@ -24,9 +24,9 @@ pub struct Session {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Route {
     /// Its prefix.
-    pub prefix: Ipv4Net,
-    /// Its NEXT_HOP as it was received.
-    pub next_hop: Ipv4Addr,
+    pub prefix: IpNet,
+    /// Its next hop as it was received.
+    pub next_hop: IpAddr,
     /// Its AS_PATH.
     pub as_path: Vec<u32>,
     /// The peer's name in the lab.

@@ -7,7 +7,7 @@ use std::thread;
 use anyhow::{Context, anyhow};
 use ipnet::Ipv4Net;
 use nva::config::Config;
-use nva::daemon::{Daemon, Handle, State};
+use nva::daemon::{Daemon, Ending, Handle, State};
 use nva::route::NextHop;
 use tokio::sync::oneshot;
 
@@ -67,7 +67,12 @@ fn speak(config: Config, started: oneshot::Sender<Handle>, stopped: oneshot::Rec
         let daemon = Daemon::open(config)?;
         // Whoever waits for the handle may have given up.
         let _ = started.send(daemon.handle());
-        daemon.run(async { drop(stopped.await) }).await?;
+        daemon
+            .run(async {
+                drop(stopped.await);
+                Ending::ForGood
+            })
+            .await?;
         Ok(())
     })
 }

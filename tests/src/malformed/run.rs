@@ -1,0 +1,250 @@
+//! All rows against one daemon: every row has a peer of its own, so that none disturbs another and all go at once.
+
+use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+
+use super::observer::Heard;
+use super::trial::{DAEMON_ASN, Place, Trial};
+use super::{Change, Outcome, Row, SessionKind, rows};
+use crate::daemon::{Daemon, Family, Kind, Options, Peer, Relation, Router, Setup};
+use crate::instance::Instance;
+use crate::netns::Namespace;
+use crate::process::Process;
+use crate::resources::Resources;
+use crate::speaker::{Identity, Speaker};
+use crate::wait::wait_until;
+
+/// The daemon's address.
+const DAEMON: Ipv4Addr = Ipv4Addr::new(10, 99, 0, 1);
+
+/// The peers that listen, an external and an internal one.
+const OBSERVERS: [(Ipv4Addr, u32); 2] =
+    [(Ipv4Addr::new(10, 99, 0, 2), 65003), (Ipv4Addr::new(10, 99, 0, 3), DAEMON_ASN)];
+
+/// How long all sessions may take to come up.
+const START_PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long routes may take from the senders to the observers.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// For how long nothing may have changed when what is seen counts as final: longer than any daemon here holds an
+/// announcement back.
+const QUIET: Duration = Duration::from_secs(3);
+
+/// A daemon with its peers.
+struct Stage {
+    senders: Vec<(Trial, Speaker)>,
+    observers: Vec<(Speaker, Heard)>,
+    daemon: Daemon,
+    /// Removes all of it.
+    _resources: Resources,
+}
+
+/// Sends the rows to a daemon, each over each of its sessions; the results are in the order of the table. Those of which
+/// `known_to_crash` says so are not sent.
+pub fn run(kind: Kind, known_to_crash: impl Fn(usize) -> bool) -> anyhow::Result<Vec<(Row, SessionKind, Outcome)>> {
+    let sessions = rows().into_iter().flat_map(|row| row.sessions.iter().map(move |session| (row, *session)));
+    let trials: Vec<Trial> =
+        sessions.zip(1..).map(|((row, session), number)| Trial::new(row, session, number)).collect();
+    let mut outcomes = vec![Outcome::Crash; trials.len()];
+    let sent = trials.iter().enumerate().filter(|(index, _)| !known_to_crash(*index));
+    perform(kind, &sent.collect::<Vec<_>>(), &mut outcomes)?;
+    Ok(trials.iter().zip(outcomes).map(|(trial, outcome)| (trial.row, trial.session, outcome)).collect())
+}
+
+/// Performs trials together; where they end the daemon, in halves, until it is known which of them do.
+fn perform(kind: Kind, trials: &[(usize, &Trial)], outcomes: &mut [Outcome]) -> anyhow::Result<()> {
+    let mut stage = Stage::build(kind, trials.iter().map(|(_, trial)| *trial))?;
+    match (stage.perform(), trials) {
+        (Err(_), [(index, _)]) if !stage.is_alive() => outcomes[*index] = Outcome::Crash,
+        (Err(_), [_, _, ..]) if !stage.is_alive() => {
+            drop(stage);
+            let (first, second) = trials.split_at(trials.len() / 2);
+            perform(kind, first, outcomes)?;
+            perform(kind, second, outcomes)?;
+        }
+        (result, _) => {
+            let found = result.with_context(|| format!("{kind}:\n{}", stage.logs()))?;
+            trials.iter().zip(found).for_each(|((index, _), outcome)| outcomes[*index] = outcome);
+        }
+    }
+    Ok(())
+}
+
+impl Stage {
+    fn build<'a>(kind: Kind, trials: impl Iterator<Item = &'a Trial>) -> anyhow::Result<Stage> {
+        let trials: Vec<Trial> = trials.cloned().collect();
+        let instance = Instance::unique();
+        let resources = Resources::new(&instance)?;
+        let own = resources.namespace(&instance.namespace_name("daemon"))?;
+        let peers = resources.namespace(&instance.namespace_name("peers"))?;
+        connect(&own, &peers, &trials)?;
+        let mut router = Router { install: false, hold_time: 180, ..Router::new(DAEMON_ASN, DAEMON) };
+        for (number, (address, asn)) in OBSERVERS.into_iter().enumerate() {
+            router = router.with(peer(format!("observer{number}"), asn, address));
+        }
+        for trial in &trials {
+            router = router.with(peer(trial.peer(), trial.identity().asn, trial.address()));
+        }
+        let directory = instance.directory().join("daemon");
+        let pins = instance.pins().join("daemon");
+        let setup = Setup { machine: "daemon".to_owned(), namespace: own, directory, pins, router };
+        let daemon = Daemon::start(kind, setup, &resources)?;
+        daemon.wait_ready()?;
+        let identity = |(address, asn)| Identity { address, asn, four_octet_as: true, hold_time: 180 };
+        let mut waiting: Vec<Identity> = OBSERVERS.into_iter().map(identity).collect();
+        waiting.extend(trials.iter().map(Trial::identity));
+        let mut speakers = establish(&peers, &waiting)?;
+        let senders = speakers.split_off(OBSERVERS.len());
+        Ok(Stage {
+            senders: trials.into_iter().zip(senders).collect(),
+            observers: speakers.into_iter().map(|speaker| (speaker, Heard::default())).collect(),
+            daemon,
+            _resources: resources,
+        })
+    }
+
+    fn perform(&mut self) -> anyhow::Result<Vec<Outcome>> {
+        for (trial, speaker) in &mut self.senders {
+            speaker.send(&trial.announcement(&[Place::Before, Place::Subject]));
+        }
+        let expected = self.senders.len() * 4;
+        wait_until(PATIENCE, "the well-formed routes", || {
+            self.pump();
+            let heard = self.observers[0].1.len();
+            ensure!(heard == expected, "{heard} of {expected}");
+            Ok(())
+        })?;
+        for (trial, speaker) in &mut self.senders {
+            speaker.send(&[trial.malformed(), trial.announcement(&[Place::After])].concat());
+        }
+        self.settle()?;
+        ensure!(self.is_alive(), "the daemon ended");
+        ensure!(self.observers.iter().all(|(speaker, _)| speaker.is_established()), "an observer's session is over");
+        Ok(self.senders.iter().map(|(trial, speaker)| self.outcome(trial, speaker)).collect())
+    }
+
+    /// Waits until nothing changes any more.
+    fn settle(&mut self) -> anyhow::Result<()> {
+        let mut last = (Vec::new(), Instant::now());
+        wait_until(PATIENCE + QUIET, "the end of all changes", || {
+            self.pump();
+            let now: Vec<Outcome> = self.senders.iter().map(|(trial, speaker)| self.outcome(trial, speaker)).collect();
+            if now != last.0 {
+                last = (now, Instant::now());
+            }
+            let for_good = last.1.elapsed();
+            ensure!(for_good >= QUIET, "a change {for_good:?} ago");
+            Ok(())
+        })
+    }
+
+    fn pump(&mut self) {
+        self.senders.iter_mut().for_each(|(_, speaker)| speaker.pump());
+        for (speaker, heard) in &mut self.observers {
+            speaker.pump();
+            speaker.take_updates().iter().for_each(|update| heard.update(update));
+        }
+    }
+
+    /// How it stands with a trial now.
+    fn outcome(&self, trial: &Trial, speaker: &Speaker) -> Outcome {
+        if speaker.is_closed() {
+            return Outcome::Reset(speaker.notification());
+        }
+        let told = |place, ipv6| self.observers[0].1.route(&trial.prefix(place, ipv6));
+        let ipv6 = trial.is_ipv6();
+        let before = [false, true].map(|ipv6| told(Place::Before, ipv6).is_some());
+        let after = [false, true].map(|ipv6| told(Place::After, ipv6).is_some());
+        let (own, other) = (usize::from(ipv6), usize::from(!ipv6));
+        if before[other] && after[other] && !before[own] && !after[own] {
+            return Outcome::DisableFamily;
+        }
+        if !(before[own] && after[own] && before[other] && after[other]) {
+            return Outcome::Stuck;
+        }
+        match told(Place::Subject, ipv6) {
+            None => Outcome::Withdraw,
+            Some(attributes) if !Trial::is_marked(attributes) => match trial.row.change {
+                // There is no second route that could have taken its place.
+                Change::NoRoute(_) | Change::Withdrawn(_) => Outcome::Accept,
+                _ => Outcome::Ignore,
+            },
+            Some(_) if self.shows(trial) => Outcome::Accept,
+            Some(_) => Outcome::Discard,
+        }
+    }
+
+    /// Whether an observer sees the attribute that the row is about; true if it is about none.
+    fn shows(&self, trial: &Trial) -> bool {
+        let Some((kind, value)) = trial.attribute() else { return true };
+        let prefix = trial.prefix(Place::Subject, trial.is_ipv6());
+        let routes = self.observers.iter().filter_map(|(_, heard)| heard.route(&prefix));
+        let shown: Vec<&Vec<u8>> =
+            routes.flatten().filter(|(other, _)| *other == kind).map(|(_, value)| value).collect();
+        let internal = trial.session == SessionKind::Internal;
+        match kind {
+            // Changed on the way out, or not for others to see; that the route was taken says that it was read.
+            2..=4 if !matches!(trial.row.change, Change::More(_)) => true,
+            5 if internal && !matches!(trial.row.change, Change::More(_)) => true,
+            // Any such attribute is one too many, whatever its value.
+            6 | 7 => !shown.is_empty(),
+            _ => shown.into_iter().any(|other| *other == value),
+        }
+    }
+
+    fn is_alive(&self) -> bool {
+        self.daemon.processes.iter().all(Process::is_alive)
+    }
+
+    fn logs(&self) -> String {
+        self.daemon.processes.iter().map(|process| format!("-- {}:\n{}\n", process.name, process.log_tail())).collect()
+    }
+}
+
+/// A peer that is waited for, with both families on its session.
+fn peer(name: String, asn: u32, address: Ipv4Addr) -> Peer {
+    let (relation, families, options) = (Relation::Leaf, Family::ALL.to_vec(), Options::default());
+    Peer { name, asn, address: address.into(), relation, families, options }
+}
+
+/// Two machines on one wire: the daemon's, and one that has the addresses of all its peers.
+fn connect(own: &Namespace, peers: &Namespace, trials: &[Trial]) -> anyhow::Result<()> {
+    for namespace in [own, peers] {
+        namespace.sysctl(&[("ipv6/conf/all/disable_ipv6", "0"), ("ipv6/conf/default/disable_ipv6", "0")])?;
+    }
+    own.ip(&["link", "add", "eth0", "type", "veth", "peer", "name", "eth0", "netns", peers.name()])?;
+    own.ip_batch(&format!(
+        "addr add {DAEMON}/16 dev eth0\naddr add 2001:db8:ffff::1/64 dev eth0 nodad\nlink set eth0 up\n"
+    ))?;
+    let mut lines = String::from("link set eth0 up\n");
+    for (address, _) in OBSERVERS {
+        lines += &format!("addr add {address}/16 dev eth0\n");
+    }
+    for trial in trials {
+        lines +=
+            &format!("addr add {}/16 dev eth0\naddr add {}/64 dev eth0 nodad\n", trial.address(), trial.address6());
+    }
+    peers.ip_batch(&lines)
+}
+
+/// Sessions of all these speakers, in their order. Whoever is refused tries again: some daemons are slow to listen.
+fn establish(namespace: &Namespace, identities: &[Identity]) -> anyhow::Result<Vec<Speaker>> {
+    let mut speakers: Vec<Option<Speaker>> = identities.iter().map(|_| None).collect();
+    wait_until(START_PATIENCE, "all sessions", || {
+        for (slot, identity) in speakers.iter_mut().zip(identities) {
+            if let Some(speaker) = slot {
+                speaker.pump();
+            }
+            if slot.as_ref().is_none_or(Speaker::is_closed) {
+                *slot = Speaker::connect(namespace, *identity, DAEMON).ok();
+            }
+        }
+        let up = speakers.iter().flatten().filter(|speaker| speaker.is_established()).count();
+        ensure!(up == identities.len(), "{up} of {}", identities.len());
+        Ok(())
+    })?;
+    Ok(speakers.into_iter().flatten().collect())
+}
