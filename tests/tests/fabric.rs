@@ -64,8 +64,10 @@ fn the_gateway_does_not_answer_pings_and_vms_do() {
     assert!(answers(&two.b, A));
 }
 
+/// A next hop that a leaf's own system installs carries nothing that its NIC was not told of: leaf to leaf goes by the
+/// effective routes, too.
 #[test]
-fn only_programmed_prefixes_are_delivered() {
+fn p9_only_programmed_prefixes_are_delivered() {
     let two = TwoMachines::new();
     let loopback = Ipv4Addr::new(100, 0, 0, 100);
     assert!(!answers(&two.a, loopback), "nobody told the NIC of this prefix");

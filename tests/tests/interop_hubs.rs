@@ -4,6 +4,7 @@ mod common;
 
 use anyhow::ensure;
 use common::{lab_of, prefix, route, small_article, wait_established, wait_for, wait_for_routes};
+use ipnet::{IpNet, Ipv4Net};
 use nva_tests::daemon::{Kind, Relation, Route, Router, TowardsRouteServer};
 use nva_tests::instance::Instance;
 use nva_tests::lab::Lab;
@@ -69,18 +70,19 @@ fn told_by(hub: &str, last: u8, leaves: u8) -> Vec<Route> {
 fn told_to_leaf(lab: &Lab, number: u8, hub: &str, last: u8) {
     let machine = nva_name(number);
     let daemon = lab.daemon(&machine).expect("a daemon");
-    let expected = [
-        (prefix(BEYOND), vec![HUB_ASN, ROUTE_SERVER_ASN]),
-        (nva_loopback(1 - number).into(), vec![HUB_ASN, nva_asn(1 - number)]),
-        (prefix(HUB_NETWORK), vec![HUB_ASN]),
+    let expected: [(IpNet, _); 3] = [
+        (prefix(BEYOND).into(), vec![HUB_ASN, ROUTE_SERVER_ASN]),
+        (Ipv4Net::from(nva_loopback(1 - number)).into(), vec![HUB_ASN, nva_asn(1 - number)]),
+        (prefix(HUB_NETWORK).into(), vec![HUB_ASN]),
     ];
     wait_for(lab, &format!("the routes of {machine}"), || {
         let mut routes = daemon.routes()?;
         routes.retain(|route| route.peer == hub && !route.as_path.contains(&nva_asn(number)));
         let seen: Vec<_> = routes.iter().map(|route| (route.prefix, route.as_path.clone())).collect();
         ensure!(seen == expected, "{routes:#?}");
-        let own = routes.iter().find(|route| route.prefix == prefix(HUB_NETWORK)).map(|route| route.next_hop);
-        ensure!(own == Some(in_vnet(last)), "{routes:#?}");
+        let own =
+            routes.iter().find(|route| route.prefix == IpNet::from(prefix(HUB_NETWORK))).map(|route| route.next_hop);
+        ensure!(own == Some(in_vnet(last).into()), "{routes:#?}");
         Ok(())
     });
 }
@@ -125,7 +127,8 @@ fn hubs_side_by_side_tell_the_route_server_the_same() {
 
     let routes = lab.daemon("server").and_then(|server| server.routes()).expect("routes");
     let leaf_routes = |hub: &str| -> Vec<_> {
-        let of_hub = routes.iter().filter(|route| route.peer == hub && route.prefix != prefix(HUB_NETWORK));
+        let of_hub =
+            routes.iter().filter(|route| route.peer == hub && route.prefix != IpNet::from(prefix(HUB_NETWORK)));
         of_hub.map(|route| (route.prefix, route.next_hop, route.as_path.clone())).collect()
     };
     assert_eq!(leaf_routes("hub0").len(), 2, "{routes:#?}");

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use nix::sched::{CloneFlags, unshare};
-use nva::fib::{Fib, FibConfig, FibOp, FibRoute};
+use nva::fib::{Fib, FibConfig, FibOp, FibRoute, Wanted};
 use nva::host::{Hop, HostEvent, HostRoute, HostState, RouteKind};
 use nva::kernel::{Keeper, Monitor, MonitorConfig, Neighbours, RouteError, Routes};
 use nva::net::Prefix;
@@ -292,6 +292,35 @@ fn routes_of_both_families_are_installed_replaced_and_withdrawn() {
 }
 
 #[test]
+fn routes_that_drop_packets_take_the_place_of_others_and_give_it_back() {
+    in_namespace(|| async {
+        let mut watch = Watch::start(MonitorConfig::default()).await;
+        let mut routes = Routes::open().expect("a socket");
+        for (net, one, two) in
+            [("192.0.2.66/32", "10.0.1.1", "10.0.2.1"), ("2001:db8:9::66/128", "2001:db8:1::1", "2001:db8:2::1")]
+        {
+            let (one, two) = (watch.via(one, "eth0"), watch.via(two, "eth1"));
+            let mut first = true;
+            for set in [&[][..], &[one], &[], &[one, two], &[]] {
+                let wanted = route(net, set);
+                let kind = wanted.kind();
+                let op = if first { FibOp::Install(wanted) } else { FibOp::Replace(wanted) };
+                first = false;
+                assert_eq!(routes.apply(&[op]).await, [Ok(())], "{net} {set:?}");
+                let is = |host: &HostState| host.best_route(prefix(net)).map(|route| (route.kind, route.hops.clone()));
+                watch.until("the route", |host| is(host) == Some((kind, set.to_vec()))).await;
+                assert_eq!(watch.host.routes_of(prefix(net)).len(), 1);
+                assert!(FibConfig::default().is_ours(&watch.host.routes_of(prefix(net))[0]));
+            }
+            let withdraw = FibOp::Withdraw(route(net, &[one]));
+            assert_eq!(routes.apply(&[withdraw]).await, [Ok(())], "whatever it does now");
+            watch.until("its end", |host| hops(host, net).is_none()).await;
+        }
+        watch.assert_true().await;
+    });
+}
+
+#[test]
 fn gateways_outside_of_every_subnet_and_of_the_other_family_are_taken() {
     in_namespace(|| async {
         let mut watch = Watch::start(MonitorConfig::default()).await;
@@ -389,15 +418,15 @@ async fn settle(fib: &mut Fib, routes: &mut Routes) -> Vec<FibOp> {
 fn a_restart_adopts_its_routes_without_a_gap() {
     in_namespace(|| async {
         ip("route add default via 10.0.1.1 proto dhcp metric 100");
-        let next_hop = |text: &str| [NextHop::Via(address(text))];
+        let next_hop = |text: &str| Some(Wanted::through([NextHop::Via(address(text))]));
         {
             let mut watch = Watch::start(MonitorConfig::default()).await;
             let (mut fib, mut routes) = (Fib::new(FibConfig::default()), Routes::open().expect("a socket"));
             fib.pin(address("10.13.76.4"), &watch.host);
-            fib.want(prefix("10.13.76.0/24"), Some(&next_hop("10.0.2.101")), &watch.host);
+            fib.want(prefix("10.13.76.0/24"), next_hop("10.0.2.101"), &watch.host);
             for number in 0..500u32 {
                 let net = format!("100.64.{}.{}/32", number >> 8, number & 255);
-                fib.want(prefix(&net), Some(&next_hop("10.0.1.100")), &watch.host);
+                fib.want(prefix(&net), next_hop("10.0.1.100"), &watch.host);
             }
             settle(&mut fib, &mut routes).await;
             watch.until("all", |host| hops(host, "100.64.1.243/32").is_some()).await;
@@ -409,11 +438,11 @@ fn a_restart_adopts_its_routes_without_a_gap() {
         fib.adopt(&watch.host);
         assert_eq!(settle(&mut fib, &mut routes).await, [], "nothing happens before BGP speaks");
         fib.pin(address("10.13.76.4"), &watch.host);
-        fib.want(prefix("10.13.76.0/24"), Some(&next_hop("10.0.2.101")), &watch.host);
+        fib.want(prefix("10.13.76.0/24"), next_hop("10.0.2.101"), &watch.host);
         for number in 0..400u32 {
             let gateway = if number < 10 { "10.0.2.101" } else { "10.0.1.100" };
             let net = format!("100.64.{}.{}/32", number >> 8, number & 255);
-            fib.want(prefix(&net), Some(&next_hop(gateway)), &watch.host);
+            fib.want(prefix(&net), next_hop(gateway), &watch.host);
         }
         let ops = settle(&mut fib, &mut routes).await;
         assert!(ops.len() == 10 && ops.iter().all(|op| matches!(op, FibOp::Replace(_))), "only what differs: {ops:?}");
@@ -437,8 +466,8 @@ fn a_link_that_goes_takes_its_routes_along_and_brings_them_back() {
         let (mut fib, mut routes) = (Fib::new(FibConfig::default()), Routes::open().expect("a socket"));
         fib.reconcile();
         let (one, two) = (watch.via("10.0.1.100", "eth0"), watch.via("10.0.2.101", "eth1"));
-        let both = [one, two].map(|hop| NextHop::Via(hop.gateway.expect("a gateway")));
-        fib.want(prefix("192.0.2.0/24"), Some(&both), &watch.host);
+        let both = Wanted::through([one, two].map(|hop| NextHop::Via(hop.gateway.expect("a gateway"))));
+        fib.want(prefix("192.0.2.0/24"), Some(both), &watch.host);
         settle(&mut fib, &mut routes).await;
         watch.drive(Some(&mut fib), "both hops", |host| hops(host, "192.0.2.0/24") == Some(&[one, two])).await;
 

@@ -183,6 +183,8 @@ fn show_prints_tables_that_name_what_there_is() {
     shown(&["peers"], &["there", "10.13.76.30", "65002", "Established"]);
     shown(&["routes"], &["*>", "203.0.113.1/32", "203.0.113.2/32", "10.13.76.30"]);
     shown(&["routes", "--advertised-to", "there"], &["203.0.113.1/32", "10.13.76.20", "65001"]);
+    let all = ["routes", "--advertised-to", "there", "--all"];
+    shown(&all, &["203.0.113.1/32", "advertised", "203.0.113.2/32", "withheld: learned from this peer"]);
     shown(&["fib"], &["203.0.113.2/32", "10.13.76.30 dev eth0", "metric 79"]);
     shown(&["config"], &["[router]", "asn = 65001"]);
 }

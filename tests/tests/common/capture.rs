@@ -1,39 +1,71 @@
 //! What went over a machine's interface, as Wireshark's dissectors understand it.
 
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::io;
+use std::net::UdpSocket;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, ensure};
-use nva_tests::lab::Lab;
+use nva_tests::netns::Namespace;
 use nva_tests::process::Process;
+use nva_tests::resources::Resources;
+use nva_tests::topology::VNET;
+use nva_tests::wait::wait_until;
 
-use super::wait_for;
+use super::PATIENCE;
 
 /// A running capture of BGP on `eth0` of a machine.
 pub struct Capture {
     process: Process,
     file: PathBuf,
+    namespace: Namespace,
 }
+
+/// A datagram to this port (RFC 863) shows that everything before it is in the file.
+const MARK: u16 = 9;
 
 impl Capture {
     /// Starts, and waits until packets are really captured.
-    pub fn start(lab: &Lab, machine: &str) -> Capture {
-        let directory = lab.machine_directory(machine);
-        lab.resources().directory(&directory).expect("a directory");
+    pub fn start(resources: &Resources, namespace: &Namespace, directory: &Path) -> Capture {
+        resources.directory(directory).expect("a directory");
         let (file, log) = (directory.join("capture.pcap"), directory.join("capture.log"));
-        let mut command = lab.namespace(machine).and_then(|namespace| namespace.command("dumpcap")).expect("a command");
-        command.args(["-q", "-P", "-i", "eth0", "-f", "tcp port 179", "-w"]).arg(&file);
-        let process = lab.resources().process("dumpcap", &mut command, &log).expect("dumpcap runs (package tshark)");
-        wait_for(lab, "dumpcap to begin", || {
+        let mut command = namespace.command("dumpcap").expect("a command");
+        command
+            .args(["-q", "-P", "-i", "eth0", "-f", &format!("tcp port 179 or udp port 3784 or udp port {MARK}"), "-w"])
+            .arg(&file);
+        let process = resources.process("dumpcap", &mut command, &log).expect("dumpcap runs (package tshark)");
+        wait_until(PATIENCE, "dumpcap to begin", || {
             process.check_alive()?;
             ensure!(process.log_tail().contains("File:"), "{}", process.log_tail());
             Ok(())
-        });
-        Capture { process, file }
+        })
+        .expect("dumpcap captures");
+        Capture { process, file, namespace: namespace.clone() }
     }
 
-    /// Ends the capture.
+    /// How many packets so far a display filter shows. What was captured last may not be there yet.
+    pub fn count_now(&self, filter: &str) -> anyhow::Result<usize> {
+        let mut command = Command::new("tshark");
+        command.args(["-n", "-r"]).arg(&self.file).args(["-Y", filter]);
+        // Its exit code only says that the last packet is half written.
+        let output = command.output().context("tshark (package tshark)")?;
+        Ok(String::from_utf8_lossy(&output.stdout).lines().count())
+    }
+
+    /// Ends the capture, once what went over the wire until now is in it.
     pub fn stop(self) -> Captured {
+        let mark = || -> io::Result<usize> {
+            let socket = UdpSocket::bind("0.0.0.0:0")?;
+            socket.set_broadcast(true)?;
+            socket.send_to(b"mark", (VNET.broadcast(), MARK))
+        };
+        wait_until(PATIENCE, "the mark in the capture", || {
+            self.namespace.enter(mark)??;
+            ensure!(self.count_now(&format!("udp.dstport == {MARK}"))? > 0, "it is not there yet");
+            Ok(())
+        })
+        .expect("everything is captured");
         self.process.stop().expect("dumpcap ends");
         Captured { file: self.file }
     }
@@ -47,8 +79,34 @@ pub struct Captured {
 impl Captured {
     /// The packets that a display filter shows, one a line.
     pub fn packets(&self, filter: &str) -> Vec<String> {
+        self.tshark(filter, &[])
+    }
+
+    /// The BGP messages in them in full, line by line.
+    pub fn messages(&self, filter: &str) -> Vec<String> {
+        self.tshark(filter, &["-O", "bgp"])
+    }
+
+    /// Nobody ended a session: no connection that came as far as UPDATEs saw a NOTIFICATION. One of two connections that
+    /// collide ends before that, with whatever the daemon says then (RFC 4271 §6.8; BIRD 1.6 says no more than Cease).
+    pub fn never_down(&self) {
+        let sessions = self.connections("bgp.type == 2");
+        let ended: Vec<String> = self.connections("bgp.type == 3").intersection(&sessions).cloned().collect();
+        let said: Vec<String> = ended
+            .iter()
+            .flat_map(|connection| self.messages(&format!("bgp.type == 3 && tcp.stream == {connection}")))
+            .collect();
+        assert_eq!(said, Vec::<String>::new(), "a NOTIFICATION: the session went down");
+    }
+
+    /// The TCP connections, by Wireshark's number, with packets that a display filter shows.
+    fn connections(&self, filter: &str) -> BTreeSet<String> {
+        self.tshark(filter, &["-T", "fields", "-e", "tcp.stream"]).into_iter().collect()
+    }
+
+    fn tshark(&self, filter: &str, more: &[&str]) -> Vec<String> {
         let mut command = Command::new("tshark");
-        command.args(["-n", "-r"]).arg(&self.file).args(["-Y", filter]);
+        command.args(["-n", "-r"]).arg(&self.file).args(["-Y", filter]).args(more);
         let output = command.output().context("tshark (package tshark)").expect("tshark runs");
         assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()

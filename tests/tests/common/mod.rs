@@ -3,14 +3,19 @@
 #![expect(dead_code, reason = "each test program uses a part of it")]
 
 pub mod capture;
+pub mod crowd;
+pub mod custom;
+pub mod octets;
+pub mod place;
+pub mod raw;
 pub mod stream;
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use ipnet::Ipv4Net;
-use nva_tests::daemon::{Kind, Relation, Route, Router, TowardsRouteServer, nva_binary};
+use nva_tests::daemon::{Daemon, Kind, Relation, Route, Router, TowardsRouteServer, nva_binary};
 use nva_tests::instance::Instance;
 use nva_tests::lab::Lab;
 use nva_tests::topology::{Choices, Machine, NVAS, Topology, VNET, in_vnet, nva_name};
@@ -60,7 +65,7 @@ pub fn small_article(nvas: u8, hold_time: u16) -> Topology {
 /// A machine with a daemon that originates `networks` and is told nothing of peers yet.
 pub fn speaker(asn: u32, last: u8, networks: &[&str]) -> Router {
     let mut router = Router::new(asn, in_vnet(last));
-    router.networks = networks.iter().map(|text| prefix(text)).collect();
+    router.networks = networks.iter().map(|text| prefix(text).into()).collect();
     router
 }
 
@@ -82,8 +87,13 @@ pub fn prefix(text: &str) -> Ipv4Net {
 }
 
 /// A route as a daemon shows it.
-pub fn route(text: &str, next_hop: Ipv4Addr, as_path: &[u32], peer: &str) -> Route {
-    Route { prefix: prefix(text), next_hop, as_path: as_path.to_vec(), peer: peer.to_owned() }
+pub fn route(text: &str, next_hop: impl Into<IpAddr>, as_path: &[u32], peer: &str) -> Route {
+    Route {
+        prefix: text.parse().expect("a prefix"),
+        next_hop: next_hop.into(),
+        as_path: as_path.to_vec(),
+        peer: peer.to_owned(),
+    }
 }
 
 /// Waits until a daemon has exactly these routes from its peers, in the order of their prefixes. Its own routes that a
@@ -122,7 +132,12 @@ pub fn wait_established(lab: &Lab, machines: &[&str]) {
 
 /// `nva ARGUMENTS --json`, asked of the daemon of a machine.
 pub fn nva_json(lab: &Lab, machine: &str, arguments: &[&str]) -> anyhow::Result<Value> {
-    let setup = &lab.daemon(machine)?.setup;
+    nva_json_of(lab.daemon(machine)?, arguments)
+}
+
+/// `nva ARGUMENTS --json`, asked of a daemon.
+pub fn nva_json_of(daemon: &Daemon, arguments: &[&str]) -> anyhow::Result<Value> {
+    let setup = &daemon.setup;
     let socket = setup.directory.join("nva.sock").display().to_string();
     let binary = nva_binary()?.display().to_string();
     let text = setup.namespace.run(&[&[binary.as_str(), "--socket", &socket], arguments, &["--json"]].concat())?;
@@ -131,9 +146,14 @@ pub fn nva_json(lab: &Lab, machine: &str, arguments: &[&str]) -> anyhow::Result<
 
 /// The row of `nva show peers` about a peer.
 pub fn nva_peer(lab: &Lab, machine: &str, peer: &str) -> anyhow::Result<Value> {
-    let reply = nva_json(lab, machine, &["show", "peers"])?;
+    nva_peer_of(lab.daemon(machine)?, peer)
+}
+
+/// The row of `nva show peers` of a daemon about a peer.
+pub fn nva_peer_of(daemon: &Daemon, peer: &str) -> anyhow::Result<Value> {
+    let reply = nva_json_of(daemon, &["show", "peers"])?;
     let row = reply["rows"].as_array().and_then(|rows| rows.iter().find(|row| row["name"] == peer));
-    row.cloned().with_context(|| format!("{machine} has no peer {peer}: {reply}"))
+    row.cloned().with_context(|| format!("{} has no peer {peer}: {reply}", daemon.setup.machine))
 }
 
 /// Whether a ping is answered.

@@ -1,0 +1,185 @@
+//! TCP MD5 (RFC 2385) and GTSM (RFC 5082) between two `nva`: who is meant gets in, and nobody else ever does.
+
+mod common;
+
+use std::time::Duration;
+
+use anyhow::{bail, ensure};
+use common::custom::Custom;
+use common::{PATIENCE, quiet_lab_of};
+use nva_tests::lab::Lab;
+use nva_tests::topology::{Machine, in_vnet};
+use nva_tests::wait::wait_until;
+
+const HUB: u8 = 20;
+
+/// A hub's leaves: last octet, and what the two say of each other.
+struct Leaf {
+    last: u8,
+    hubs: &'static str,
+    own: &'static str,
+    gets_in: bool,
+}
+
+/// Whoever knows the password may come from here.
+const RANGE: &str =
+    "[[peer-group]]\nname = \"range\"\nlisten = [\"10.13.76.80/28\"]\nasn = \"65080-65095\"\npassword = \"ranged\"\n";
+
+/// Every attempt is given up after 20 s and repeated: by then a peer that gets in has got in.
+const TRIED: Duration = Duration::from_secs(12);
+
+fn configuration(last: u8, peers: &[(u8, &str)]) -> String {
+    let peer = |(last, more): &(u8, &str)| {
+        format!(
+            "[[peer]]\nname = \"p{last}\"\naddress = \"10.13.76.{last}\"\nasn = {}\nconnect-retry = 1\n{more}\n",
+            65000 + u32::from(*last)
+        )
+    };
+    format!(
+        "[router]\nasn = {}\nrouter-id = \"10.13.76.{last}\"\ncontrol-socket = \"SOCKET\"\n{}",
+        65000 + u32::from(last),
+        peers.iter().map(peer).collect::<String>()
+    )
+}
+
+fn state(daemon: &Custom, peer: &str) -> anyhow::Result<(String, u64)> {
+    let row = daemon.peer(peer)?;
+    let seconds = row["state_seconds"].as_u64().unwrap_or_default();
+    Ok((row["state"].as_str().unwrap_or_default().to_owned(), seconds))
+}
+
+/// One hub and these leaves, each tried long enough.
+fn try_all(leaves: &[Leaf]) -> (Lab, Custom, Vec<Custom>) {
+    let name = |last: u8| format!("m{last}");
+    let machines = leaves.iter().map(|leaf| leaf.last).chain([HUB, 81, 82]);
+    let lab = quiet_lab_of(machines.map(|last| Machine::new(&name(last), in_vnet(last))).collect());
+    let peers: Vec<_> = leaves.iter().map(|leaf| (leaf.last, leaf.hubs)).collect();
+    let hub = Custom::start(&lab, &name(HUB), &(configuration(HUB, &peers) + RANGE));
+    let start = |leaf: &Leaf| Custom::start(&lab, &name(leaf.last), &configuration(leaf.last, &[(HUB, leaf.own)]));
+    let daemons: Vec<Custom> = leaves.iter().map(start).collect();
+    for leaf in leaves.iter().filter(|leaf| leaf.gets_in) {
+        wait_until(PATIENCE, &format!("the session with {}", leaf.last), || {
+            let (state, _) = state(&hub, &format!("p{}", leaf.last))?;
+            ensure!(state == "Established", "{state}; {}", hub.log());
+            Ok(())
+        })
+        .unwrap_or_else(|error| panic!("{error:#}"));
+    }
+    (lab, hub, daemons)
+}
+
+/// Those that must not get in have not, although they had the time for several attempts.
+fn nobody_else(hub: &Custom, daemons: &[Custom], leaves: &[Leaf]) {
+    let good = leaves.iter().find(|leaf| leaf.gets_in).expect("one that gets in");
+    wait_until(PATIENCE + TRIED, "several attempts", || {
+        let (_, seconds) = state(hub, &format!("p{}", good.last))?;
+        ensure!(seconds >= TRIED.as_secs(), "{seconds} s so far");
+        Ok(())
+    })
+    .unwrap_or_else(|error| panic!("{error:#}"));
+    for (leaf, daemon) in leaves.iter().zip(daemons).filter(|(leaf, _)| !leaf.gets_in) {
+        let both = [(hub, format!("p{}", leaf.last)), (daemon, format!("p{HUB}"))];
+        for (end, peer) in &both {
+            let row = end.peer(peer).expect("a peer");
+            assert_ne!(row["state"], "Established", "{row}");
+            let never = format!("session established peer=\"{peer}\"");
+            assert!(!end.log().contains(&never), "{}", end.log());
+        }
+    }
+}
+
+fn wait_for_log(daemon: &Custom, words: &str) {
+    wait_until(PATIENCE, words, || if daemon.log().contains(words) { Ok(()) } else { bail!("{}", daemon.log()) })
+        .unwrap_or_else(|error| panic!("{error:#}"));
+}
+
+#[test]
+fn only_the_right_password_makes_a_session() {
+    let leaves = [
+        Leaf { last: 31, hubs: "password = \"right\"", own: "password = \"right\"", gets_in: true },
+        Leaf { last: 32, hubs: "", own: "", gets_in: true },
+        Leaf { last: 33, hubs: "password = \"right\"", own: "password = \"wrong\"", gets_in: false },
+        Leaf { last: 34, hubs: "password = \"right\"", own: "", gets_in: false },
+        Leaf { last: 35, hubs: "", own: "password = \"right\"", gets_in: false },
+    ];
+    let (lab, hub, daemons) = try_all(&leaves);
+    nobody_else(&hub, &daemons, &leaves);
+    for words in ["a wrong MD5 signature", "no MD5 signature", "an MD5 signature: a peer has a password"] {
+        wait_for_log(&hub, words);
+    }
+    let member = Custom::start(&lab, "m81", &configuration(81, &[(HUB, "password = \"ranged\"")]));
+    let stranger = Custom::start(&lab, "m82", &configuration(82, &[(HUB, "password = \"strange\"")]));
+    wait_until(PATIENCE, "the member of a range", || {
+        let (state, _) = state(&member, &format!("p{HUB}"))?;
+        ensure!(state == "Established", "{state}; {}", hub.log());
+        Ok(())
+    })
+    .unwrap_or_else(|error| panic!("{error:#}"));
+    assert_ne!(state(&stranger, &format!("p{HUB}")).map(|(state, _)| state).ok().as_deref(), Some("Established"));
+    let shown = hub.tell(&["show", "config"]).expect("an answer");
+    assert!(shown.contains("password = \"********\"") && !shown.contains("right"), "{shown}");
+    for daemon in daemons.iter().chain([&hub]) {
+        assert!(!daemon.log().contains("right") && !daemon.log().contains("wrong\""), "{}", daemon.log());
+    }
+}
+
+/// The fabric takes one from a TTL of 255, so that two machines are two hops apart, and leaves any other as it is.
+#[test]
+fn who_is_further_away_than_allowed_gets_no_session() {
+    let leaves = [
+        Leaf { last: 41, hubs: "ttl-security = 2", own: "ttl-security = 2", gets_in: true },
+        Leaf { last: 42, hubs: "ttl-security = 2", own: "multihop = 254", gets_in: true },
+        Leaf { last: 43, hubs: "ttl-security = 4", own: "multihop = 252", gets_in: true },
+        Leaf { last: 44, hubs: "ttl-security = true", own: "ttl-security = true", gets_in: false },
+        Leaf { last: 45, hubs: "ttl-security = 2", own: "multihop = 253", gets_in: false },
+        Leaf { last: 46, hubs: "ttl-security = 4", own: "multihop = 251", gets_in: false },
+    ];
+    let (_lab, hub, daemons) = try_all(&leaves);
+    nobody_else(&hub, &daemons, &leaves);
+    let connections = hub.ask(&["show", "connections"]).expect("an answer");
+    let too_far = connections["refused"].as_array().and_then(|rows| rows.iter().find(|row| row["reason"] == "too-far"));
+    assert!(too_far.is_some_and(|row| row["count"].as_u64() > Some(0)), "{connections}");
+    wait_for_log(&hub, "too low a TTL");
+}
+
+/// Sessions outlive another password for as long as the hold time lasts, and begin anew with a first or a last one.
+#[test]
+fn passwords_change_while_sessions_live() {
+    let name = |last: u8| format!("m{last}");
+    let lab = quiet_lab_of([HUB, 51].map(|last| Machine::new(&name(last), in_vnet(last))).to_vec());
+    let text = |last, of, password: &str| configuration(last, &[(of, &format!("hold-time = 9\n{password}"))]);
+    let hubs = |password: &str| text(HUB, 51, password);
+    let leafs = |password: &str| text(51, HUB, password);
+    let one = "password = \"one\"";
+    let (hub, leaf) = (Custom::start(&lab, "m20", &hubs(one)), Custom::start(&lab, "m51", &leafs(one)));
+    let ends = [(&hub, "p51"), (&leaf, "p20")];
+    let established = || {
+        for (daemon, peer) in ends {
+            wait_until(PATIENCE, "the session", || {
+                let (state, _) = state(daemon, peer)?;
+                ensure!(state == "Established", "{state}; {}", daemon.log());
+                Ok(())
+            })
+            .unwrap_or_else(|error| panic!("{error:#}"));
+        }
+    };
+    let messages = |daemon: &Custom, peer: &str| daemon.peer(peer).expect("a peer")["messages_in"].as_u64();
+    established();
+    let said = hub.reload(&hubs("password = \"two\"")).expect("reloaded");
+    assert!(said.contains("p51") && said.contains("password: connections go on with the new one"), "{said}");
+    leaf.reload(&leafs("password = \"two\"")).expect("reloaded");
+    for (daemon, peer) in ends {
+        let before = messages(daemon, peer);
+        wait_until(PATIENCE, "keepalives with the new password", || {
+            ensure!(messages(daemon, peer) > before.map(|before| before + 1), "{}", daemon.log());
+            Ok(())
+        })
+        .unwrap_or_else(|error| panic!("{error:#}"));
+        assert!(!daemon.log().contains("session down"), "{}", daemon.log());
+    }
+    let said = hub.reload(&hubs("")).expect("reloaded");
+    assert!(said.contains("session reset"), "{said}");
+    leaf.reload(&leafs("")).expect("reloaded");
+    wait_for_log(&hub, "session down");
+    established();
+}
