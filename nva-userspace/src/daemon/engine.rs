@@ -51,8 +51,8 @@ const TICK: Duration = Duration::from_secs(1);
 /// A timer that goes off later than this has waited for us.
 const STALL: Duration = Duration::from_millis(100);
 
-/// How long the readers get after a stall.
-const READERS_TURN: Duration = Duration::from_millis(1);
+/// How long the kernel gets after a stall to take in what has come.
+const KERNELS_TURN: Duration = Duration::from_millis(1);
 
 /// Changes of the machine's network that are taken in before anything else gets its turn.
 const HOST_BATCH: usize = 512;
@@ -258,7 +258,7 @@ impl Daemon {
                 // A route may come in and nobody be told of it.
                 self.happened();
             }
-            TransportEvent::Writable { peer, connection, stood_in } => {
+            TransportEvent::Writable { peer, connection, stood_in } if self.sessions.contains(connection) => {
                 self.speaker.handle_input(Input::Sent { peer, connection, stood_in }, now);
                 self.send_updates(peer, connection);
             }
@@ -267,7 +267,7 @@ impl Daemon {
                 self.speaker.handle_input(Input::ConnectionClosed { peer, connection, reason }, now);
             }
             // We closed that connection; what it still had to say no longer matters.
-            TransportEvent::Received { .. } | TransportEvent::Closed { .. } => {}
+            TransportEvent::Received { .. } | TransportEvent::Writable { .. } | TransportEvent::Closed { .. } => {}
         }
     }
 
@@ -345,13 +345,14 @@ impl Daemon {
     }
 
     /// A message that came in time counts, however late it is looked at: before a peer is given up for its silence,
-    /// everything that waits gets its turn, in a congestion too. After a stall the readers had none either, if the whole
-    /// machine stood still.
+    /// everything that waits gets its turn, in a congestion too. After a stall kernel and readers had none either, if the
+    /// whole machine stood still.
     async fn catch_up(&mut self) {
         let now = self.clock.now();
         let overdue = self.speaker.poll_timeout().is_some_and(|due| now - due > STALL);
         if overdue {
-            tokio::time::sleep(READERS_TURN).await;
+            tokio::time::sleep(KERNELS_TURN).await;
+            self.sessions.read_turn().await;
         } else if !self.speaker.misses_a_peer(now) {
             return;
         }

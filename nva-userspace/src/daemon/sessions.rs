@@ -64,6 +64,11 @@ impl Sessions {
         (sessions, SessionEvents { transport: Inboxes::default(), dialled: dialled_events })
     }
 
+    /// Waits until every connection that has something to read had its turn.
+    pub async fn read_turn(&self) {
+        self.io.turn().await;
+    }
+
     /// Begins to connect to a peer.
     pub fn dial(&mut self, peer: PeerId, reach: &PeerReach) {
         self.cancel(peer);

@@ -2,10 +2,11 @@
 
 use std::sync::{Arc, OnceLock};
 
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::Permit;
 use tokio::sync::mpsc::error::SendError;
 
 use super::TransportEvent;
+use super::inbox::Inbox;
 use crate::fsm::ConnectionId;
 use crate::packet::DecodeError;
 use crate::route::PeerId;
@@ -15,7 +16,7 @@ use crate::route::PeerId;
 pub(super) struct About {
     pub(super) peer: PeerId,
     pub(super) id: ConnectionId,
-    pub(super) events: mpsc::Sender<TransportEvent>,
+    pub(super) inbox: Inbox,
     /// Why nothing can be written any more.
     pub(super) write_error: Arc<OnceLock<String>>,
 }
@@ -23,7 +24,12 @@ pub(super) struct About {
 impl About {
     /// Fails if nobody wants to know any more.
     pub(super) async fn received(&self, frame: Result<Vec<u8>, DecodeError>) -> Result<(), SendError<TransportEvent>> {
-        self.events.send(TransportEvent::Received { peer: self.peer, connection: self.id, frame }).await
+        self.inbox.read.send(TransportEvent::Received { peer: self.peer, connection: self.id, frame }).await
+    }
+
+    /// Room to tell that something was written. Fails if nobody wants to know any more.
+    pub(super) async fn room(&self) -> Result<Permit<'_, TransportEvent>, SendError<()>> {
+        self.inbox.written.reserve().await
     }
 
     pub(super) fn writable(&self, stood_in: u32) -> TransportEvent {
@@ -33,6 +39,6 @@ impl About {
     pub(super) async fn closed(&self, reason: String) {
         let reason = self.write_error.get().cloned().unwrap_or(reason);
         // A receiver that is gone means that the daemon is ending.
-        let _ = self.events.send(TransportEvent::Closed { peer: self.peer, connection: self.id, reason }).await;
+        let _ = self.inbox.read.send(TransportEvent::Closed { peer: self.peer, connection: self.id, reason }).await;
     }
 }

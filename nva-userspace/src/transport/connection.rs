@@ -10,8 +10,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::about::About;
+use super::inbox::Inbox;
 use super::writer::Urgent;
-use super::{Endpoints, TransportEvent, Ttl, reader, socket, writer};
+use super::{Endpoints, Ttl, reader, socket, writer};
 use crate::fsm::ConnectionId;
 use crate::packet::MAX_MESSAGE;
 use crate::route::PeerId;
@@ -39,9 +40,9 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Takes over a connected socket, and tells about it on `events`.
+    /// Takes over a connected socket, and tells about it in `inbox`.
     ///
-    /// Unless the handle is dropped or closed before, [`TransportEvent::Closed`] is told exactly once, after everything
+    /// Unless the handle is dropped or closed before, [`TransportEvent::Closed`](super::TransportEvent::Closed) is told exactly once, after everything
     /// that the peer had sent.
     pub fn start(
         id: ConnectionId,
@@ -49,14 +50,14 @@ impl Connection {
         stream: TcpStream,
         endpoints: Endpoints,
         ttl: Ttl,
-        events: mpsc::Sender<TransportEvent>,
+        inbox: Inbox,
     ) -> io::Result<Connection> {
         socket::prepare(&(&stream).into(), endpoints.remote_address(), ttl)?;
         let (read, write) = stream.into_split();
         let (urgent, urgent_queue) = mpsc::unbounded_channel();
         let (updates, update_queue) = mpsc::channel(WRITE_AHEAD);
         let (open, closing) = oneshot::channel();
-        let about = About { peer, id, events, write_error: Arc::new(OnceLock::new()) };
+        let about = About { peer, id, inbox, write_error: Arc::new(OnceLock::new()) };
         let longest = Arc::new(AtomicUsize::new(MAX_MESSAGE));
         let mut tasks = JoinSet::new();
         tasks.spawn(reader::run(read, closing, Arc::clone(&longest), about.clone()));
@@ -86,7 +87,7 @@ impl Connection {
         let _ = self.urgent.send(Urgent { octets, keepalive });
     }
 
-    /// Room for one buffer of updates; `None` while the peer does not read: [`TransportEvent::Writable`] tells when.
+    /// Room for one buffer of updates; `None` while the peer does not read: [`TransportEvent::Writable`](super::TransportEvent::Writable) tells when.
     pub fn reserve(&self) -> Option<mpsc::Permit<'_, Vec<u8>>> {
         self.updates.try_reserve().ok()
     }

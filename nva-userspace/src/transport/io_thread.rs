@@ -34,4 +34,16 @@ impl IoThread {
     pub fn runtime(&self) -> &Handle {
         &self.runtime
     }
+
+    /// Waits until every connection that has something to read had its turn.
+    pub async fn turn(&self) {
+        // The sockets are looked at between two turns of a task that yields: what they woke then runs before the next one.
+        let turn = self.runtime.spawn(async {
+            for _ in 0..2 {
+                tokio::task::yield_now().await;
+            }
+        });
+        // It fails if the thread has gone, and then nothing is read any more.
+        let _ = turn.await;
+    }
 }

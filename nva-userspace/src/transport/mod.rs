@@ -50,7 +50,7 @@ pub enum TransportEvent {
         /// How many KEEPALIVEs were sent in the owner's stead since this was told last.
         stood_in: u32,
     },
-    /// The connection ended, from the other side or by an error: the last event about it.
+    /// The connection ended, from the other side or by an error: the last event about it, but for what was written before.
     Closed {
         /// The peer.
         peer: PeerId,

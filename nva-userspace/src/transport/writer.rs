@@ -108,7 +108,7 @@ async fn write_queues(
                 stand_in.left -= 1;
                 stand_in.untold += 1;
             }
-            room = about.events.reserve(), if tell && updates_open => {
+            room = about.room(), if tell && updates_open => {
                 if let Ok(room) = room {
                     room.send(about.writable(std::mem::take(&mut stand_in.untold)));
                 }

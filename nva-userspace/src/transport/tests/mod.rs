@@ -9,9 +9,11 @@ use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use futures::StreamExt;
+use futures::stream::Select;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
 
+use super::inbox::{Inbox, Queue, inbox};
 use super::{Connection, Endpoints, TransportEvent, Ttl};
 use crate::fsm::ConnectionId;
 use crate::packet::DecodeError;
@@ -47,11 +49,11 @@ fn notification() -> Vec<u8> {
 /// A connection and who is at its other end.
 struct Pair {
     near: Connection,
-    events: mpsc::Receiver<TransportEvent>,
+    events: Select<Queue, Queue>,
     far: TcpStream,
 }
 
-/// `read_ahead` events wait at most; the sockets' buffers are small.
+/// `read_ahead` messages wait at most; the sockets' buffers are small.
 async fn pair(read_ahead: usize) -> Pair {
     let listener = TcpListener::bind((LOCALHOST, 0)).await.expect("the loopback can be listened on");
     let address = listener.local_addr().expect("it has an address");
@@ -62,19 +64,19 @@ async fn pair(read_ahead: usize) -> Pair {
         socket.set_recv_buffer_size(16 * 1024).expect("a smaller buffer");
     }
     far.set_nodelay(true).expect("no delay");
-    let (sender, events) = mpsc::channel(read_ahead);
-    let near = start(near, sender).expect("a connected socket can be taken over");
+    let (inbox, events) = inbox(read_ahead);
+    let near = start(near, inbox).expect("a connected socket can be taken over");
     Pair { near, events, far }
 }
 
-fn start(stream: TcpStream, events: mpsc::Sender<TransportEvent>) -> std::io::Result<Connection> {
+fn start(stream: TcpStream, inbox: Inbox) -> std::io::Result<Connection> {
     let endpoints = Endpoints::new(stream.local_addr()?, stream.peer_addr()?);
-    Connection::start(ID, PEER, stream, endpoints, Ttl::Limited(3), events)
+    Connection::start(ID, PEER, stream, endpoints, Ttl::Limited(3), inbox)
 }
 
 impl Pair {
     async fn event(&mut self) -> Event {
-        soon(self.events.recv()).await.map_or(Event::Nothing, Event::from)
+        soon(self.events.next()).await.map_or(Event::Nothing, Event::from)
     }
 
     /// Drops the connection and looks that no task of it lives on and that nothing more was told.
@@ -94,7 +96,7 @@ impl Pair {
             }
             // Nothing comes once the peer's end is full. Should it only have come late, then what the tests find out
             // is true all the same.
-            match tokio::time::timeout(Duration::from_millis(300), self.events.recv()).await {
+            match tokio::time::timeout(Duration::from_millis(300), self.events.next()).await {
                 Ok(event) => assert_eq!(event.map(Event::from), Some(Event::Writable)),
                 Err(_) => return count,
             }
@@ -103,8 +105,8 @@ impl Pair {
 }
 
 /// The end of the events, before which nothing is told but that something was written.
-async fn nothing_more(events: &mut mpsc::Receiver<TransportEvent>) {
-    while let Some(event) = soon(events.recv()).await {
+async fn nothing_more(events: &mut Select<Queue, Queue>) {
+    while let Some(event) = soon(events.next()).await {
         assert_eq!(Event::from(event), Event::Writable);
     }
 }

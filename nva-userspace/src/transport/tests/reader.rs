@@ -3,22 +3,23 @@
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, OnceLock};
 
+use futures::StreamExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::mpsc;
 
 use super::super::about::About;
+use super::super::inbox::inbox;
 use super::super::reader::pass_on;
 use super::{Event, ID, PEER, keepalive, message, notification, pair, soon};
 use crate::packet::{DecodeError, MAX_EXTENDED_MESSAGE, MAX_MESSAGE};
 
 /// Reads `first`, then `second`, then the end: the events, and why it ended.
 async fn read_both(first: &[u8], second: &[u8]) -> (Vec<Event>, String) {
-    let (events, mut told) = mpsc::channel(16);
-    let about = About { peer: PEER, id: ID, events, write_error: Arc::new(OnceLock::new()) };
+    let (inbox, mut told) = inbox(16);
+    let about = About { peer: PEER, id: ID, inbox, write_error: Arc::new(OnceLock::new()) };
     let reason = soon(pass_on(&mut first.chain(second), &AtomicUsize::new(MAX_MESSAGE), &about)).await;
     drop(about);
     let mut all = Vec::new();
-    while let Some(event) = told.recv().await {
+    while let Some(event) = told.next().await {
         all.push(event.into());
     }
     (all, reason)
@@ -71,7 +72,7 @@ async fn more_than_one_chunk_at_once() {
     let (written, ()) = soon(async {
         tokio::join!(write.write_all(&stream), async {
             for message in messages {
-                assert_eq!(events.recv().await.map(Event::from), Some(Event::Received(Ok(message))));
+                assert_eq!(events.next().await.map(Event::from), Some(Event::Received(Ok(message))));
             }
         })
     })
@@ -88,7 +89,7 @@ async fn a_message_may_be_as_long_as_the_session_allows() {
     let (_, mut write) = pair.far.split();
     let events = &mut pair.events;
     for _ in 0..3 {
-        let (written, event) = soon(async { tokio::join!(write.write_all(&longest), events.recv()) }).await;
+        let (written, event) = soon(async { tokio::join!(write.write_all(&longest), events.next()) }).await;
         written.expect("the other end reads");
         assert_eq!(event.map(Event::from), Some(Event::Received(Ok(longest.clone()))));
     }
@@ -116,7 +117,7 @@ async fn nothing_is_read_after_a_header_that_cannot_be_one() {
     assert_eq!(last_words, notification());
     drop(pair.far);
     soon(closed).await.expect("it ends");
-    assert!(soon(pair.events.recv()).await.is_none());
+    assert!(soon(pair.events.next()).await.is_none());
 }
 
 #[tokio::test]

@@ -3,11 +3,12 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+use futures::StreamExt;
 use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
 
+use super::super::inbox::inbox;
 use super::super::{ConnectOptions, Connection, Listener, Password, PasswordError, Signed, Ttl, connect, first_ttl};
 use super::{Event, ID, PEER, keepalive, soon};
 use crate::net::Prefix;
@@ -160,19 +161,19 @@ async fn who_sends_from_too_far_away_is_not_heard() {
         // The listener answers with 255, else this would find nobody.
         let (near, far) = soon(async { tokio::join!(connect(options), listener.accept()) }).await;
         let ((mut near, _), (far, endpoints)) = (near.expect("connected"), far.expect("accepted"));
-        let (events, mut told) = mpsc::channel(8);
-        let _far = Connection::start(ID, PEER, far, endpoints, wanted, events).expect("started");
+        let (inbox, mut told) = inbox(8);
+        let _far = Connection::start(ID, PEER, far, endpoints, wanted, inbox).expect("started");
         let send_with = |near: &TcpStream, ttl: u8| match endpoints.remote_address() {
             IpAddr::V4(_) => SockRef::from(near).set_ttl_v4(ttl.into()),
             IpAddr::V6(_) => SockRef::from(near).set_unicast_hops_v6(ttl.into()),
         };
         send_with(&near, least - 1).expect("a TTL");
         near.write_all(&keepalive()).await.expect("in the buffer");
-        let early = tokio::time::timeout(Duration::from_millis(300), told.recv()).await;
+        let early = tokio::time::timeout(Duration::from_millis(300), told.next()).await;
         assert!(early.is_err(), "{early:?}");
         // The retransmission is near enough.
         send_with(&near, least).expect("a TTL");
-        let event = soon(told.recv()).await.map_or(Event::Nothing, Event::from);
+        let event = soon(told.next()).await.map_or(Event::Nothing, Event::from);
         assert_eq!(event, Event::Received(Ok(keepalive())));
     }
 }

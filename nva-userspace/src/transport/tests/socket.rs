@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use socket2::{Domain, SockRef, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
 
+use super::super::inbox::inbox;
 use super::super::{ConnectOptions, Connection, Endpoints, Listener, Ttl, connect};
 use super::{ID, PEER, loopback, soon};
 
@@ -38,10 +38,10 @@ async fn ipv4_sockets_are_marked_and_limited() {
     assert_eq!(near.1.remote, remote);
     assert_eq!(near.1.local.ip(), local);
     assert_eq!((far.1.local, far.1.remote), (near.1.remote, near.1.local));
-    let (events, _told) = mpsc::channel(1);
+    let (inbox, _told) = inbox(1);
     for ((stream, endpoints), ttl) in [(near, 1), (far, 8)] {
         let (stream, socket) = second(stream);
-        let connection = Connection::start(ID, PEER, stream, endpoints, Ttl::Limited(ttl), events.clone());
+        let connection = Connection::start(ID, PEER, stream, endpoints, Ttl::Limited(ttl), inbox.clone());
         assert_eq!(connection.expect("started").endpoints, endpoints);
         assert_eq!(socket.ttl_v4().expect("a TTL"), u32::from(ttl));
         assert_eq!(socket.tos_v4().expect("a TOS"), CS6);
@@ -55,10 +55,10 @@ async fn ipv6_sockets_are_marked_and_limited() {
     let remote = listener.local_address().expect("an address");
     let [near, far] = both(&listener, ConnectOptions { ttl: Ttl::Limited(255), ..options(remote) }).await;
     assert_eq!(SockRef::from(&near.0).unicast_hops_v6().expect("a hop limit"), 255, "from the first packet on");
-    let (events, _told) = mpsc::channel(1);
+    let (inbox, _told) = inbox(1);
     for ((stream, endpoints), ttl) in [(near, 255), (far, 1)] {
         let (stream, socket) = second(stream);
-        Connection::start(ID, PEER, stream, endpoints, Ttl::Limited(ttl), events.clone()).expect("started");
+        Connection::start(ID, PEER, stream, endpoints, Ttl::Limited(ttl), inbox.clone()).expect("started");
         assert_eq!(socket.unicast_hops_v6().expect("a hop limit"), u32::from(ttl));
         assert_eq!(socket.tclass_v6().expect("a traffic class"), CS6);
     }
@@ -78,8 +78,8 @@ async fn a_mapped_address_is_an_ipv4_address() {
     assert_eq!(endpoints, Endpoints { local: loopback(port), remote: near.1.local });
     assert_eq!(endpoints.remote_address(), IpAddr::V4(Ipv4Addr::LOCALHOST));
     let (stream, socket) = second(stream);
-    let (events, _told) = mpsc::channel(1);
-    Connection::start(ID, PEER, stream, endpoints, Ttl::Limited(1), events).expect("started");
+    let (inbox, _told) = inbox(1);
+    Connection::start(ID, PEER, stream, endpoints, Ttl::Limited(1), inbox).expect("started");
     assert_eq!(socket.ttl_v4().expect("a TTL"), 1);
     assert_eq!(socket.tos_v4().expect("a TOS"), CS6);
 }
