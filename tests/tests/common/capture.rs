@@ -87,21 +87,24 @@ impl Captured {
         self.tshark(filter, &["-O", "bgp"])
     }
 
-    /// Nobody ended a session: no connection that came as far as UPDATEs saw a NOTIFICATION. One of two connections that
-    /// collide ends before that, with whatever the daemon says then (RFC 4271 §6.8; BIRD 1.6 says no more than Cease).
+    /// Nobody ended a session: who sent a NOTIFICATION had sent no UPDATE over that connection, and so had no session on it.
+    /// One of two connections that collide ends like that, with whatever the daemon says then (RFC 4271 §6.8; BIRD 1.6 says
+    /// no more than Cease); its other side may have had it established already.
     pub fn never_down(&self) {
-        let sessions = self.connections("bgp.type == 2");
-        let ended: Vec<String> = self.connections("bgp.type == 3").intersection(&sessions).cloned().collect();
+        let sessions = self.senders("bgp.type == 2");
+        let ended: Vec<String> = self.senders("bgp.type == 3").intersection(&sessions).cloned().collect();
+        let stream = |sender: &String| sender.split('\t').next().expect("a number").to_owned();
         let said: Vec<String> = ended
             .iter()
-            .flat_map(|connection| self.messages(&format!("bgp.type == 3 && tcp.stream == {connection}")))
+            .flat_map(|sender| self.messages(&format!("bgp.type == 3 && tcp.stream == {}", stream(sender))))
             .collect();
         assert_eq!(said, Vec::<String>::new(), "a NOTIFICATION: the session went down");
     }
 
-    /// The TCP connections, by Wireshark's number, with packets that a display filter shows.
-    fn connections(&self, filter: &str) -> BTreeSet<String> {
-        self.tshark(filter, &["-T", "fields", "-e", "tcp.stream"]).into_iter().collect()
+    /// Who sent packets that a display filter shows: the TCP connection, by Wireshark's number, and the address.
+    fn senders(&self, filter: &str) -> BTreeSet<String> {
+        let fields = ["-T", "fields", "-e", "tcp.stream", "-e", "ip.src", "-e", "ipv6.src"];
+        self.tshark(filter, &fields).into_iter().collect()
     }
 
     fn tshark(&self, filter: &str, more: &[&str]) -> Vec<String> {
