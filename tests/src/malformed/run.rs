@@ -26,8 +26,9 @@ const OBSERVERS: [(Ipv4Addr, u32); 2] =
 /// How long all sessions may take to come up.
 const START_PATIENCE: Duration = Duration::from_secs(60);
 
-/// How long routes may take from the senders to the observers.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long routes may take from the senders to the observers. Daemons tell every sender of all the others' routes, which
+/// takes long where the machine has other things to do.
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// For how long nothing may have changed when what is seen counts as final: longer than any daemon here holds an
 /// announcement back.
@@ -81,7 +82,7 @@ impl Stage {
         let own = resources.namespace(&instance.namespace_name("daemon"))?;
         let peers = resources.namespace(&instance.namespace_name("peers"))?;
         connect(&own, &peers, &trials)?;
-        let mut router = Router { install: false, hold_time: 180, ..Router::new(DAEMON_ASN, DAEMON) };
+        let mut router = Router { install: false, hold_time: 600, ..Router::new(DAEMON_ASN, DAEMON) };
         for (number, (address, asn)) in OBSERVERS.into_iter().enumerate() {
             router = router.with(peer(format!("observer{number}"), asn, address));
         }
@@ -93,7 +94,7 @@ impl Stage {
         let setup = Setup { machine: "daemon".to_owned(), namespace: own, directory, pins, router };
         let daemon = Daemon::start(kind, setup, &resources)?;
         daemon.wait_ready()?;
-        let identity = |(address, asn)| Identity { address, asn, four_octet_as: true, hold_time: 180 };
+        let identity = |(address, asn)| Identity { address, asn, four_octet_as: true, hold_time: 600 };
         let mut waiting: Vec<Identity> = OBSERVERS.into_iter().map(identity).collect();
         waiting.extend(trials.iter().map(Trial::identity));
         let mut speakers = establish(&peers, &waiting)?;

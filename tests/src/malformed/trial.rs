@@ -57,7 +57,7 @@ impl Trial {
             SessionKind::TwoOctet => (SENDER_ASN, false),
             SessionKind::Internal => (DAEMON_ASN, true),
         };
-        Identity { address: self.address(), asn, four_octet_as, hold_time: 180 }
+        Identity { address: self.address(), asn, four_octet_as, hold_time: 600 }
     }
 
     /// The sender's address.
