@@ -93,7 +93,8 @@ impl Step {
 /// The same two packages as [`build::all`] selects, so that cargo finds them built; of nva-userspace nothing is tested.
 fn namespaces(workspace: &Workspace) -> Result<()> {
     let cargo = workspace.cargo().args(TEST).args(["--release", "--package", "nva-tests"]);
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    // Most of a test's time passes in waiting: for timers, and for other daemons to start.
+    let threads = 2 * std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let cmd: Cmd = lab::with_programs(cargo, workspace);
     cmd.arg("--").arg(format!("--test-threads={threads}")).run()
 }

@@ -1,14 +1,13 @@
 //! The article's hubs and leaves, `nva` and BIRD 1.6.8 in every combination: what a hub tells a route server.
 
-mod common;
-
 use anyhow::ensure;
-use common::{lab_of, prefix, route, small_article, wait_established, wait_for, wait_for_routes};
 use ipnet::{IpNet, Ipv4Net};
 use nva_tests::daemon::{Kind, Relation, Route, Router, TowardsRouteServer};
 use nva_tests::instance::Instance;
 use nva_tests::lab::Lab;
 use nva_tests::topology::{HUB_ASN, Machine, ROUTE_SERVER_ASN, in_vnet, nva_address, nva_asn, nva_loopback, nva_name};
+
+use crate::common::{self, lab_of, prefix, route, small_article, wait_established, wait_for, wait_for_routes};
 
 const HUB: u8 = 84;
 const OTHER_HUB: u8 = 85;

@@ -9,6 +9,7 @@ mod common;
 mod communities;
 mod exchange;
 mod extended;
+mod hubs;
 mod refresh;
 mod restart;
 mod roles;

@@ -1,12 +1,9 @@
 //! The route server's emulator does what is known of Azure's.
 
-mod common;
-
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
-use common::{PATIENCE, answers, prefix, route};
 use ipnet::{IpNet, Ipv4Net};
 use nva_tests::daemon::{Kind, Relation, Router, TowardsRouteServer};
 use nva_tests::instance::Instance;
@@ -16,6 +13,8 @@ use nva_tests::topology::{
     MOST_PEERS, Machine, Peering, ROUTE_SERVER_ASN, RouteServerInstance, Topology, VNET, in_vnet,
 };
 use nva_tests::wait::wait_until;
+
+use crate::common::{PATIENCE, answers, prefix, route};
 
 const INSTANCES: [(&str, u8); 2] = [("rs0", 4), ("rs1", 5)];
 

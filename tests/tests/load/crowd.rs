@@ -1,17 +1,17 @@
 //! Very many at once: a thousand peers, and thousands of connections of one.
 
-mod common;
-
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use common::crowd::{Member, Seen};
-use common::place::{CROWD, MEMBERS, Place, hub};
 use nva_tests::netns::Namespace;
 use nva_tests::wait::seen;
 use tokio::sync::oneshot;
+
+use crate::common::crowd::{Member, Seen};
+use crate::common::place::{CROWD, MEMBERS, Place, hub};
+use crate::turn;
 
 /// This many members, in a thread of their own until `stop` goes.
 fn start_crowd(namespace: &Namespace, members: u32) -> (Arc<Seen>, oneshot::Sender<()>, JoinHandle<()>) {
@@ -45,6 +45,7 @@ fn start_crowd(namespace: &Namespace, members: u32) -> (Arc<Seen>, oneshot::Send
 
 #[test]
 fn a_thousand_peers_come_at_once_and_learn_each_others_routes() {
+    let _turn = turn();
     let place = Place::new("");
     let start = Instant::now();
     let (told, stop, thread) = start_crowd(&place.crowd, MEMBERS);
@@ -73,6 +74,7 @@ fn a_thousand_peers_come_at_once_and_learn_each_others_routes() {
 
 #[test]
 fn a_peer_that_connects_again_and_again_has_few_connections_at_once() {
+    let _turn = turn();
     let place = Place::new("");
     let (told, stop, thread) = start_crowd(&place.crowd, 1);
     place.wait("the peer", || seen(told.established.load(Ordering::Relaxed) == 1, || "not yet"));

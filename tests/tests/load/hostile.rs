@@ -1,17 +1,17 @@
 //! What a peer that means harm, or does it by accident, does to others: nothing. Each test has a peer that misbehaves, and
 //! two that go on exchanging routes over the same hub, with KEEPALIVEs on time.
 
-mod common;
-
 use std::io::Write;
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::{Duration, Instant};
 
-use common::octets::{self, Identity, UPDATE, announcement, numbered, withdrawal};
-use common::place::{self, HUB, Place, hub};
-use common::raw::Raw;
 use nva_tests::speaker::{connect, message};
 use nva_tests::wait::seen;
+
+use crate::common::octets::{self, Identity, UPDATE, announcement, numbered, withdrawal};
+use crate::common::place::{self, HUB, Place, hub};
+use crate::common::raw::Raw;
+use crate::turn;
 
 /// Short, so that a late KEEPALIVE is seen soon.
 const HOLD_TIME: u16 = 9;
@@ -79,6 +79,7 @@ fn member(place: &Place, last: u8, extended: bool) -> Raw {
 
 #[test]
 fn an_update_that_never_ends_ends_with_the_hold_time() {
+    let _turn = turn();
     let mut scene = Scene::new();
     let hostile = member(&scene.place, 3, false);
     hostile.send_no_keepalives();
@@ -101,6 +102,7 @@ fn an_update_that_never_ends_ends_with_the_hold_time() {
 
 #[test]
 fn half_opened_connections_of_a_peer_are_few() {
+    let _turn = turn();
     let mut scene = Scene::new();
     let member = place::member(3, HOLD_TIME);
     let open = octets::open(member);
@@ -118,6 +120,7 @@ fn half_opened_connections_of_a_peer_are_few() {
 
 #[test]
 fn ten_thousand_connections_of_strangers_cost_nothing_and_delay_nobody() {
+    let _turn = turn();
     let mut scene = Scene::new();
     let before = scene.place.memory();
     let crowd = scene.place.crowd.clone();
@@ -143,6 +146,7 @@ fn ten_thousand_connections_of_strangers_cost_nothing_and_delay_nobody() {
 
 #[test]
 fn a_peer_that_never_reads_is_left_after_the_send_hold_time() {
+    let _turn = turn();
     let mut scene = Scene::new();
     let hostile = member(&scene.place, 3, false);
     hostile.read_nothing();
@@ -173,6 +177,7 @@ fn a_peer_that_never_reads_is_left_after_the_send_hold_time() {
 
 #[test]
 fn a_path_of_4096_hops_goes_to_those_that_can_take_it() {
+    let _turn = turn();
     let mut scene = Scene::new();
     let (hostile, able) = (member(&scene.place, 3, true), member(&scene.place, 4, true));
     let path: Vec<u32> = std::iter::once(hostile.identity.asn).chain(100_000..104_095).collect();
@@ -191,6 +196,7 @@ fn a_path_of_4096_hops_goes_to_those_that_can_take_it() {
 
 #[test]
 fn a_flood_of_updates_delays_nobody_and_grows_nothing() {
+    let _turn = turn();
     let mut scene = Scene::new();
     let hostile = member(&scene.place, 3, false);
     let before = scene.place.memory();
@@ -223,6 +229,7 @@ fn a_flood_of_updates_delays_nobody_and_grows_nothing() {
 
 #[test]
 fn who_changes_its_mind_in_the_middle_of_a_message_harms_itself() {
+    let _turn = turn();
     let mut scene = Scene::new();
     let hostile = member(&scene.place, 3, false);
     let update = announcement(&[hostile.identity.asn], hostile.identity.address, &[numbered(1)]);

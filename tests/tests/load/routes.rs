@@ -1,14 +1,14 @@
 //! What a busy hub owes to a peer that is quiet: KEEPALIVEs on time, and its routes.
 
-mod common;
-
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use common::octets::{Identity, announcement, numbered, withdrawal};
-use common::place::{Place, member};
-use common::raw::Raw;
 use nva_tests::wait::seen;
+
+use crate::common::octets::{Identity, announcement, numbered, withdrawal};
+use crate::common::place::{Place, member};
+use crate::common::raw::Raw;
+use crate::turn;
 
 /// Short, so that a late KEEPALIVE is seen soon.
 const HOLD_TIME: u16 = 9;
@@ -50,6 +50,7 @@ fn check(phase: &str, quiet: &Raw) {
 
 #[test]
 fn keepalives_are_on_time_whatever_there_is_to_decide() {
+    let _turn = turn();
     let place = Place::new(&keys());
     let quiet = place.peer_with(Identity { address: QUIET, asn: 65200, hold_time: HOLD_TIME, extended: false });
     let member = |last| place.peer_with(member(last, HOLD_TIME));

@@ -1,14 +1,13 @@
 //! Aggregates between real daemons: BIRD announces the parts, FRR is told of the whole.
 
-mod common;
-
 use std::fs;
 
 use anyhow::ensure;
-use common::{lab_of, logs, nva_json, route, speaker, wait_established, wait_for, wait_for_routes};
 use nva_tests::daemon::{Kind, Relation, Router, nva_binary};
 use nva_tests::lab::Lab;
 use nva_tests::topology::{Machine, in_vnet};
+
+use crate::common::{lab_of, logs, nva_json, route, speaker, wait_established, wait_for, wait_for_routes};
 
 const PARTS: [&str; 2] = ["10.200.1.0/24", "10.200.2.0/24"];
 const WHOLE: &str = "10.200.0.0/16";

@@ -1,12 +1,11 @@
 //! AS numbers at the border, as other daemons see them: peers that believe us to be in another AS, and what of paths is
 //! hidden from them.
 
-mod common;
-
-use common::custom::Custom;
-use common::{lab_of, route, speaker, wait_established, wait_for_routes};
 use nva_tests::daemon::{Kind, Relation};
 use nva_tests::topology::{Machine, in_vnet};
+
+use crate::common::custom::Custom;
+use crate::common::{lab_of, route, speaker, wait_established, wait_for_routes};
 
 const HUB: u8 = 20;
 /// Knows the hub by its `local-as`.

@@ -1,14 +1,10 @@
 //! AS-path expressions, asked of a running FRR: it gets paths from a speaker of the test's own, and its access lists find
 //! the same ones as `nva`'s expressions. What differs on purpose (docs/policy.md) is here, too, as it differs.
 
-mod common;
-
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use anyhow::{Context, ensure};
-use common::octets::update;
-use common::{lab_of, speaker, wait_for};
 use nva::attributes::{AsPath, SegmentKind};
 use nva::policy::AsPathRegex;
 use nva_tests::daemon::{Kind, Relation};
@@ -16,6 +12,9 @@ use nva_tests::lab::Lab;
 use nva_tests::speaker::{Identity, Speaker, keepalive};
 use nva_tests::topology::{Machine, in_vnet};
 use serde_json::Value;
+
+use crate::common::octets::update;
+use crate::common::{lab_of, speaker, wait_for};
 
 const ASN: u32 = 65000;
 const FRR: u8 = 30;

@@ -1,16 +1,15 @@
 //! Packets that are dropped because a route says so: BLACKHOLE (RFC 7999), by the kernel and by XDP.
 
-mod common;
-
 use std::fs;
 use std::net::Ipv4Addr;
 
 use anyhow::ensure;
-use common::{answers, logs, nva_json, prefix, quiet_lab_of, wait_for};
 use nva_tests::daemon::{Kind, Router, nva_binary};
 use nva_tests::lab::Lab;
 use nva_tests::topology::{BRANCH, BRANCH_HOST, Behind, Machine, in_vnet};
 use serde_json::Value;
+
+use crate::common::{answers, logs, nva_json, prefix, quiet_lab_of, wait_for};
 
 /// What the peer announces, with the address that is attacked and one that is not.
 const NETWORK: &str = "10.60.0.0/24";

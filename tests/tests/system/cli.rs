@@ -1,16 +1,15 @@
 //! The command line as operators and scripts meet it: exit codes, what goes where, and one daemon for each socket.
 
-mod common;
-
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use common::{lab_of, nva_json, wait_established, wait_for_routes};
 use nix::sys::signal::Signal;
 use nva_tests::daemon::{Kind, Relation, Router, nva_binary};
 use nva_tests::lab::Lab;
 use nva_tests::topology::{Machine, in_vnet};
+
+use crate::common::{self, lab_of, nva_json, wait_established, wait_for_routes};
 
 /// The exit codes that `nva --help` lists.
 const USAGE: i32 = 2;

@@ -1,16 +1,15 @@
 //! A leaf of the article's network dies without a word.
 
-mod common;
-
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
-use common::stream::Stream;
-use common::{small_article, wait_for};
 use nix::sys::signal::Signal;
 use nva_tests::instance::Instance;
 use nva_tests::lab::Lab;
 use nva_tests::topology::{in_vnet, nva_address, nva_loopback};
+
+use crate::common::stream::Stream;
+use crate::common::{self, small_article, wait_for};
 
 /// Of the article's ten NVAs; more of them would only take longer to start.
 const NVAS: u8 = 3;

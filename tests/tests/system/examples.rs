@@ -1,13 +1,10 @@
 //! The configurations of docs/examples, in the networks that they are for.
 
-mod common;
-
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
-use common::{answers, prefix, wait_for};
 use ipnet::Ipv4Net;
 use nva_tests::daemon::{Kind, Relation, Router, TowardsRouteServer};
 use nva_tests::instance::Instance;
@@ -17,8 +14,10 @@ use nva_tests::topology::{
     nva_loopback, nva_name,
 };
 
-const HUB_THAT_IS_AN_NVA: &str = include_str!("../../docs/examples/hub-that-is-an-nva.toml");
-const HUB_OF_THREE: &str = include_str!("../../docs/examples/hub-of-three.toml");
+use crate::common::{self, answers, prefix, wait_for};
+
+const HUB_THAT_IS_AN_NVA: &str = include_str!("../../../docs/examples/hub-that-is-an-nva.toml");
+const HUB_OF_THREE: &str = include_str!("../../../docs/examples/hub-of-three.toml");
 
 /// The first hub's address; the others follow.
 const FIRST_HUB: u8 = 84;

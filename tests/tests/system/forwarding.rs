@@ -1,17 +1,16 @@
 //! Traffic through an `nva`: forwarded by XDP, counted, and not disturbed by what happens to the daemon.
 
-mod common;
-
 use std::net::Ipv4Addr;
 
 use anyhow::{Context, ensure};
 use aya::programs::links::PinnedLink;
-use common::stream::Stream;
-use common::{answers, nva_json, prefix, quiet_lab_of, start_daemons, wait_established, wait_for};
 use nva_tests::daemon::{Kind, Relation, Router};
 use nva_tests::lab::Lab;
 use nva_tests::topology::{BRANCH, BRANCH_HOST, Behind, Machine, in_vnet};
 use serde_json::Value;
+
+use crate::common::stream::Stream;
+use crate::common::{self, answers, nva_json, prefix, quiet_lab_of, start_daemons, wait_established, wait_for};
 
 /// What is behind the peer and the `nva` learns by BGP.
 const BEYOND: &str = "10.60.0.0/24";

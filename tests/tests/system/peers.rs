@@ -1,16 +1,15 @@
 //! Operators at work on the peers of a running daemon.
 
-mod common;
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output};
 
 use anyhow::ensure;
-use common::{nva_json, nva_peer, pair, speaker, wait_established, wait_for};
 use nva_tests::daemon::{Kind, nva_binary};
 use nva_tests::lab::Lab;
 use serde_json::Value;
+
+use crate::common::{nva_json, nva_peer, pair, speaker, wait_established, wait_for};
 
 /// `here` and `there`, each other's peers; `there` has a route.
 fn two() -> Lab {

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-const PAGE: &str = include_str!("../../docs/policy.md");
+const PAGE: &str = include_str!("../../../docs/policy.md");
 
 /// The page's blocks in this language.
 fn blocks(language: &str) -> Vec<&'static str> {

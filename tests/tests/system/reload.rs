@@ -1,16 +1,15 @@
 //! A configuration file that changes while the daemon runs.
 
-mod common;
-
 use std::fs;
 use std::process::Output;
 
 use anyhow::ensure;
-use common::{nva_json, nva_peer, pair, route, speaker, wait_established, wait_for, wait_for_routes};
 use nix::sys::signal::Signal;
 use nva_tests::daemon::{Kind, nva_binary};
 use nva_tests::lab::Lab;
 use nva_tests::topology::in_vnet;
+
+use crate::common::{nva_json, nva_peer, pair, route, speaker, wait_established, wait_for, wait_for_routes};
 
 const PREFIX: &str = "198.51.100.0/25";
 

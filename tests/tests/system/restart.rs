@@ -1,17 +1,16 @@
 //! Graceful restart between two `nva` (RFC 4724): one is killed and comes back, the other one bears with it, and traffic
 //! that needs both their kernels' routes goes on.
 
-mod common;
-
 use std::net::Ipv4Addr;
 
 use anyhow::ensure;
-use common::stream::Stream;
-use common::{answers, logs, nva_peer, prefix, quiet_lab_of, wait_established, wait_for};
 use nva_tests::daemon::{Kind, Relation, Router};
 use nva_tests::lab::Lab;
 use nva_tests::topology::{BRANCH, BRANCH_HOST, Behind, Machine, in_vnet};
 use serde_json::Value;
+
+use crate::common::stream::Stream;
+use crate::common::{self, answers, logs, nva_peer, prefix, quiet_lab_of, wait_established, wait_for};
 
 /// What is behind the helper.
 const BEYOND: &str = "10.60.0.0/24";

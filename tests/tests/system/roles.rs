@@ -1,11 +1,10 @@
 //! Route leaks on the wire (RFC 9234 §5): whoever sends a route that is only for customers to its provider, its lateral
 //! peer or its route server is not believed, and `nva` says why. Peers that say no role are held to ours.
 
-mod common;
-
-use common::octets::{Identity, announcement_with, numbered};
-use common::place::{Place, member};
 use nva_tests::wait::seen;
+
+use crate::common::octets::{Identity, announcement_with, numbered};
+use crate::common::place::{Place, member};
 
 /// Somebody else, who has marked a route.
 const MARKER: u32 = 64_999;

@@ -1,17 +1,16 @@
 //! `nva` in a machine's routing: what goes into the kernel's main table, what stays out of it, and what survives whom.
 
-mod common;
-
 use std::time::Instant;
 
 use anyhow::{bail, ensure};
-use common::{lab_of, prefix, speaker, wait_established, wait_for};
 use nix::sys::signal::Signal;
 use nva_tests::daemon::{Kind, Relation, Router};
 use nva_tests::lab::Lab;
 use nva_tests::netns::Namespace;
 use nva_tests::topology::{Machine, in_vnet};
 use serde_json::Value;
+
+use crate::common::{self, lab_of, prefix, speaker, wait_established, wait_for};
 
 /// `metric` in the documentation of `[fib]`.
 const METRIC: u64 = 79;

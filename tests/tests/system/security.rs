@@ -1,15 +1,14 @@
 //! TCP MD5 (RFC 2385) and GTSM (RFC 5082) between two `nva`: who is meant gets in, and nobody else ever does.
 
-mod common;
-
 use std::time::Duration;
 
 use anyhow::{bail, ensure};
-use common::custom::Custom;
-use common::{PATIENCE, quiet_lab_of};
 use nva_tests::lab::Lab;
 use nva_tests::topology::{Machine, in_vnet};
 use nva_tests::wait::wait_until;
+
+use crate::common::custom::Custom;
+use crate::common::{PATIENCE, quiet_lab_of};
 
 const HUB: u8 = 20;
 

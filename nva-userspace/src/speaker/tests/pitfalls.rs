@@ -1,6 +1,6 @@
 //! What went wrong with next hops in other daemons and in Azure, each as a test that it does not here. Those that concern
 //! one function are beside it: p1, p2, p4, p5, p7, p8 and p12 in `policy::next_hop`, p1, p3 and p5 also in
-//! `speaker::tests::next_hop`; p9 is the fabric's (`nva-tests`, `tests/fabric.rs`).
+//! `speaker::tests::next_hop`; p9 is the fabric's (`nva-tests`, `tests/lab/fabric.rs`).
 
 use super::sim::{ETH0, Sim, own_address, route};
 use super::{MINUTE, OPEN, SOON, established, path, speaker};
