@@ -179,6 +179,7 @@ impl Daemon {
                 () = tokio::task::yield_now(), if self.speaker.has_work() => Wake::Work,
                 ending = &mut stop => Wake::Stop(ending),
             };
+            let looked_only = matches!(wake, Wake::Tick | Wake::Question(Question::Look(_)));
             match wake {
                 Wake::Transport(event) => self.transport_turn(event),
                 Wake::Dialled(dialled) => self.dialled(dialled),
@@ -211,6 +212,10 @@ impl Daemon {
                 Wake::Stop(ending) => break Ok(ending),
             }
             self.carry_out();
+            // Not only what comes out of it is a change: a route may come or go, and nobody be told of it.
+            if !looked_only {
+                self.happened();
+            }
         };
         let farewell = match &result {
             Ok(Ending::Restart) | Err(_) => Input::Restart,
@@ -255,8 +260,6 @@ impl Daemon {
             TransportEvent::Received { peer, connection, frame } if self.sessions.contains(connection) => {
                 let frame = frame.as_deref().map_err(Clone::clone);
                 self.speaker.handle_input(Input::Received { peer, connection, frame }, now);
-                // A route may come in and nobody be told of it.
-                self.happened();
             }
             TransportEvent::Writable { peer, connection, stood_in } if self.sessions.contains(connection) => {
                 self.speaker.handle_input(Input::Sent { peer, connection, stood_in }, now);
@@ -376,9 +379,7 @@ impl Daemon {
     /// Does what the speaker asks for, until it asks for nothing more.
     fn carry_out(&mut self) {
         let mut fib_ops = Vec::new();
-        let mut happened = false;
         while let Some(output) = self.speaker.poll_output() {
-            happened = true;
             match output {
                 Output::Connect { peer } => self.dial(peer),
                 Output::CancelConnect { peer } => self.sessions.cancel(peer),
@@ -402,9 +403,6 @@ impl Daemon {
         }
         if !fib_ops.is_empty() {
             self.fib.order(fib_ops);
-        }
-        if happened {
-            self.happened();
         }
     }
 
