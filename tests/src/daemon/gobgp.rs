@@ -11,7 +11,7 @@ use ipnet::IpNet;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Community, Family, Options, Peer, Program, Relation, Route, Run, Session, Setup};
+use super::{Community, Family, Options, Peer, Program, Relation, Route, Router, Run, Session, Setup};
 
 /// The value of `session_state` that means Established.
 const ESTABLISHED: u64 = 6;
@@ -228,12 +228,33 @@ fn configuration(setup: &Setup) -> anyhow::Result<String> {
                  [neighbors.afi-safis.mp-graceful-restart.config]\n      enabled = {restart}\n"
             );
         }
-        match peer.relation {
-            Relation::Router | Relation::Leaf => {}
-            Relation::Hub | Relation::RouteServer(_) => {
-                bail!("the lab has no policies for GoBGP: it tells {} everything", peer.name)
-            }
+        if let Relation::RouteServer(_) = peer.relation {
+            bail!("the lab has no policies for GoBGP towards route servers: it tells {} everything", peer.name)
         }
     }
-    Ok(text)
+    Ok(text + &own_only(router))
+}
+
+/// What has hubs told nothing but our own routes.
+fn own_only(router: &Router) -> String {
+    let hubs = router.peers.iter().filter(|peer| peer.relation == Relation::Hub);
+    let addresses: Vec<String> = hubs.map(|peer| peer.address.to_string()).collect();
+    if addresses.is_empty() {
+        return String::new();
+    }
+    let statement = |name: &str, condition: &str, disposition: &str| {
+        format!(
+            "  [[policy-definitions.statements]]\n    name = {name:?}\n    \
+             [policy-definitions.statements.conditions.match-neighbor-set]\n      neighbor-set = \"hubs\"\n{condition}    \
+             [policy-definitions.statements.actions]\n      route-disposition = \"{disposition}-route\"\n"
+        )
+    };
+    let local = "    [policy-definitions.statements.conditions.bgp-conditions]\n      route-type = \"local\"\n";
+    format!(
+        "[[defined-sets.neighbor-sets]]\n  neighbor-set-name = \"hubs\"\n  neighbor-info-list = {addresses:?}\n\
+         [[policy-definitions]]\n  name = \"own-only\"\n{}{}[global.apply-policy.config]\n  \
+         export-policy-list = [\"own-only\"]\n  default-export-policy = \"accept-route\"\n",
+        statement("own", local, "accept"),
+        statement("learned", "", "reject")
+    )
 }
