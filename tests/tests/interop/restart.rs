@@ -30,6 +30,13 @@ fn start(kind: Kind) -> Scene {
     for peer in &mut cast.other.peers {
         peer.relation = Relation::Leaf;
     }
+    // Who sends no End-of-RIB, or says that it restarts whenever it connects, as ExaBGP does, is not waited for: what it
+    // tells might come after `nva` has said that there is no more (RFC 4724 §4.1).
+    cast.far_kind = Kind::Bird2;
+    let beyond = cast.nva.peers.iter_mut().filter(|peer| peer.name == "far");
+    for peer in beyond.chain(cast.far.iter_mut().flat_map(|far| &mut far.peers)) {
+        peer.options = options.clone();
+    }
     cast.start(&[])
 }
 
