@@ -123,6 +123,26 @@ pub fn stop_all(processes: &[Process]) -> anyhow::Result<()> {
     told.and(killed)
 }
 
+/// What every process of a lab has in its environment: the lab's directory.
+pub const LAB: &str = "NVA_LAB";
+
+/// The processes whose environment names one of these directories as their lab's.
+pub fn of_labs(directories: &[PathBuf]) -> Vec<Process> {
+    let marks: Vec<String> = directories.iter().map(|directory| format!("{LAB}={}", directory.display())).collect();
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter_map(|pid: i32| {
+        let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
+        let mut variables = environment.split(|octet| *octet == 0);
+        if !variables.any(|variable| marks.iter().any(|mark| mark.as_bytes() == variable)) {
+            return None;
+        }
+        let name = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?.trim().to_owned();
+        Some(Process { name, pid, start_time: stat(pid)?.start_time, log: PathBuf::new() })
+    })
+    .collect()
+}
+
 struct Stat {
     state: char,
     start_time: u64,

@@ -2,7 +2,7 @@
 //! `nva-lab down`.
 //!
 //! A journal in the lab's directory says at any time what there is, so that even what a killed process left is removed:
-//! by `nva-lab down`, or by the next test.
+//! by `nva-lab down`, or by the next test. A process that it does not know yet has the lab in its environment.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -44,7 +44,9 @@ impl Inventory {
 
     /// Removes all of it; goes on after an error and returns the first.
     pub fn remove(&self) -> anyhow::Result<()> {
-        let stopped = process::stop_all(&self.processes);
+        let recorded = process::stop_all(&self.processes);
+        // Whoever was killed while it started a process had not written that down yet.
+        let stopped = recorded.and(process::stop_all(&process::of_labs(&self.directories)));
         let deleted = self.namespaces.iter().map(Namespace::delete).fold(Ok(()), anyhow::Result::and);
         let unmounted = self.mounts.iter().map(|path| unmount(path)).fold(Ok(()), anyhow::Result::and);
         let removed = self.directories.iter().map(|path| remove_directory(path)).fold(Ok(()), anyhow::Result::and);
@@ -120,6 +122,7 @@ impl Resources {
     /// Starts a process.
     pub fn process(&self, name: &str, command: &mut Command, log: &Path) -> anyhow::Result<Process> {
         let mut held = lock(&self.held);
+        command.envs(held.inventory.directories.first().map(|directory| (process::LAB, directory)));
         let process = Process::start(name, command, log)?;
         held.inventory.processes.retain(Process::is_alive);
         held.inventory.processes.push(process.clone());
@@ -216,5 +219,28 @@ fn remove_directory(path: &Path) -> anyhow::Result<()> {
             Err(error).with_context(|| format!("cannot remove {}", path.display()))
         }
         Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_was_not_written_down_ends_with_the_lab() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let log = directory.path().join("log");
+        let start = |directory: &Path| {
+            let mut command = Command::new("tail");
+            command.args(["-f", "/dev/null"]).env(process::LAB, directory);
+            Process::start("sleeper", &mut command, &log).expect("starts")
+        };
+        let lab = directory.path().join("lab");
+        let (unrecorded, of_another) = (start(&lab), start(&directory.path().join("lab2")));
+        let inventory = Inventory { directories: vec![lab], ..Inventory::default() };
+        inventory.remove().expect("removed");
+        assert!(!unrecorded.is_alive());
+        assert!(of_another.is_alive(), "another lab's");
+        of_another.kill().expect("dies");
     }
 }

@@ -7,6 +7,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use nva_tests::instance::Instance;
 use nva_tests::netns::Namespace;
+use nva_tests::process::of_labs;
 use nva_tests::resources::Inventory;
 use nva_tests::wait::{seen, wait_until};
 
@@ -42,8 +43,9 @@ impl Named {
 
     fn wait_gone(&self) {
         wait_until(PATIENCE, "everything to be removed", || {
-            let left = self.namespaces();
-            seen(left.is_empty() && !self.0.directory().exists(), || format!("{left:?}"))
+            let (left, running) = (self.namespaces(), of_labs(&[self.0.directory()]));
+            let gone = left.is_empty() && running.is_empty() && !self.0.directory().exists();
+            seen(gone, || format!("{left:?}, {running:?}"))
         })
         .expect("removed");
     }
