@@ -122,7 +122,7 @@ pub enum What {
     Xdp,
     /// How equal paths are shared out with fellow hubs.
     Hubs,
-    /// Our routes for many longer ones, what contributes to them, and why one is not there.
+    /// Our routes for many longer ones, how many contribute to them, and why one is not there.
     Aggregates,
     /// The BFD sessions.
     Bfd,

@@ -8,7 +8,7 @@ use nva_tests::daemon::{BFD_INTERVAL, Kind, Options};
 use serde_json::Value;
 
 use crate::common::nva_json_of;
-use crate::scene::{Cast, Scene, prefix};
+use crate::scene::{Cast, Scene, from_nva, prefix};
 
 const FROM_NVA: &str = "198.51.100.0/25";
 const FROM_OTHER: &str = "192.0.2.0/24";
@@ -21,7 +21,7 @@ const BUSY: Duration = Duration::from_secs(3);
 
 /// Comes up, each notices in time that the other one is silent, and comes up again.
 pub fn detection(kind: Kind) {
-    let scene = start(kind);
+    let mut scene = start(kind);
     wait_up(&scene);
     let detection = Duration::from_millis(u64::from(BFD_INTERVAL) * 3);
     let took = silence(&scene, "other", "nva");
@@ -40,6 +40,8 @@ pub fn detection(kind: Kind) {
     println!("{kind} notices after {took:?} that nva is silent");
     assert!(took < detection + BUSY, "{took:?}");
     wait_up(&scene);
+    let captured = scene.well_formed();
+    assert!(!captured.packets(&format!("{} && bfd", from_nva())).is_empty(), "BFD is among what was looked at");
 }
 
 /// RFC 5882 §3.2: the operator of FRR takes BFD down, and only BFD.

@@ -200,7 +200,7 @@ impl Scene {
         let packets = captured.packets(&format!("{} && bgp", from_nva()));
         assert!(!packets.is_empty(), "nothing from nva among {:#?}", captured.packets("tcp"));
         // Wireshark's severities: 0x600000 is a warning, 0x800000 an error.
-        let wrong = "(_ws.malformed || (bgp && _ws.expert.severity >= 0x600000 && !tcp.analysis.flags))";
+        let wrong = "(_ws.malformed || ((bgp || bfd) && _ws.expert.severity >= 0x600000 && !tcp.analysis.flags))";
         assert_eq!(captured.messages(&format!("{} && {wrong} && !({mistaken})", from_nva())), Vec::<String>::new());
         captured
     }
