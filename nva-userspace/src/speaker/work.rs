@@ -199,7 +199,8 @@ impl Speaker {
     }
 
     fn install_some(&mut self, limit: usize) -> usize {
-        let Some(walk) = self.work.install.take() else { return limit };
+        // A walk of which nothing is to be done now waits.
+        let Some(walk) = self.work.install.take_if(|_| limit > 0) else { return limit };
         let piece: Vec<_> =
             self.rib.selected_from(walk.0).take(limit).map(|(prefix, one)| (prefix, one.clone())).collect();
         for (prefix, selected) in &piece {
@@ -236,6 +237,7 @@ impl Speaker {
                 }
                 return left + 1;
             };
+            self.note_presence(id, prefix);
             let delta = self.rib.withdraw(prefix, Some(id), &self.next_hops);
             self.spread(delta);
             self.count_again(id);
@@ -245,12 +247,13 @@ impl Speaker {
 
     fn reimport_some(&mut self, id: PeerId, limit: usize) -> usize {
         let up = self.peers.get_mut(id).and_then(|peer| peer.established.as_mut());
-        let Some((up, again)) = up.and_then(|up| up.reimport.take().map(|again| (up, again))) else { return limit };
-        let received = self.rib.routes_of_from(id, again.walk.0).take(limit);
-        let last = received.last().map(|last| last.route.prefix);
-        let received = self.rib.routes_of_from(id, again.walk.0).take(limit);
-        let mut looked_at = 0;
-        let received = received.inspect(|_| looked_at += 1);
+        let again = up.and_then(|up| up.reimport.take_if(|_| limit > 0).map(|again| (up, again)));
+        let Some((up, again)) = again else { return limit };
+        let (mut looked_at, mut last) = (0, None);
+        let received = self.rib.routes_of_from(id, again.walk.0).take(limit).inspect(|one| {
+            looked_at += 1;
+            last = Some(one.route.prefix);
+        });
         let routes: Vec<Route> = if again.outdated_only {
             import::outdated(received, &up.view, &self.host)
         } else {

@@ -12,9 +12,13 @@ const LISTENER: usize = 2;
 const ROUTES: usize = 1000;
 
 fn hub(export: &str) -> String {
+    hub_with("", OPEN, export)
+}
+
+fn hub_with(router: &str, feeder: &str, export: &str) -> String {
     let tables = "[[policy]]\nname = \"longer\"\n[[policy.statement]]\nthen = { prepend = 1, accept = true }\n";
     let listener = format!("import = [\"all\"]\nexport = [\"{export}\"]");
-    speaker(65000, 10, "", tables, &[(20, 65001, OPEN), (30, 65002, &listener)])
+    speaker(65000, 10, router, tables, &[(20, 65001, feeder), (30, 65002, &listener)])
 }
 
 /// A hub that has a table from one peer, and another peer that is told of it.
@@ -95,4 +99,38 @@ fn the_end_of_rib_comes_after_everything() {
     };
     sim.run_until("the end of what there is", 2 * MINUTE, told);
     assert_eq!(sim.learned(LISTENER, HUB).len(), ROUTES);
+}
+
+/// Works in pieces of ten until nothing is left.
+fn work_off(sim: &mut Sim) {
+    while sim.speakers[HUB].has_work() {
+        sim.operate(HUB, |hub, now| hub.work(10, now));
+    }
+    sim.run_for(SOON);
+}
+
+#[test]
+fn the_kernel_follows_after_whole_pieces_of_decisions() {
+    let mut sim = network();
+    assert_eq!(sim.kernel(HUB).len(), ROUTES);
+    sim.piecemeal = true;
+    let router = "always-compare-med = true";
+    let changes = sim.reload(HUB, &hub_with(router, &format!("{OPEN}\ninstall = false"), "all"));
+    assert_eq!(changes.len(), 2, "{changes:?}");
+    work_off(&mut sim);
+    assert!(sim.kernel(HUB).is_empty());
+}
+
+#[test]
+fn a_policy_runs_again_after_whole_pieces_of_withdrawals() {
+    let mut sim = network();
+    sim.piecemeal = true;
+    let (feeder, _) = sim.session(HUB, FEEDER).expect("a session");
+    sim.reload(HUB, &hub_with("", "import = [\"longer\"]\nexport = [\"all\"]", "all"));
+    let gone = sim.speakers[HUB].rib().routes_of(feeder).map(|one| one.route.prefix).take(ROUTES / 2).collect();
+    sim.operate(HUB, |hub, _| hub.withdraw_all(feeder, gone));
+    work_off(&mut sim);
+    let told = sim.learned(LISTENER, HUB);
+    assert_eq!(told.len(), ROUTES / 2);
+    assert!(told.iter().all(|(_, _, path)| path == "65000 65000 65001"), "{:?}", told.first());
 }
