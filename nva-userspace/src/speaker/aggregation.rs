@@ -93,6 +93,9 @@ impl Speaker {
     /// ASes began or ceased to contribute to an aggregate: peers in them are told of the contributors instead of it, or
     /// of it again.
     fn tell_contributors(&mut self, prefix: Prefix, ases: &BTreeSet<Asn>) {
+        if ases.is_empty() {
+            return;
+        }
         let concerns = |asn: Asn| ases.contains(&asn);
         let any = self.peers.iter().any(|peer| peer.receiver().is_some_and(|to| concerns(to.asn)));
         let Some(aggregate) = self.aggregates.get(prefix).filter(|_| any) else { return };

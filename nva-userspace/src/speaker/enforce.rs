@@ -162,6 +162,7 @@ impl Speaker {
                         .iter_mut()
                         .for_each(|up| up.limiting.refuse(family, u64::try_from(last.len()).unwrap_or(u64::MAX)));
                 }
+                last.iter().for_each(|prefix| self.note_presence(id, *prefix));
                 let withdraw = |prefix| self.rib.withdraw(prefix, Some(id), &self.next_hops);
                 let deltas: Vec<_> = last.into_iter().filter_map(withdraw).collect();
                 self.spread(deltas);

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::config::PeerKind;
 use super::diverse::{Share, export_selected};
-
+use super::stale::StaleCause;
 use super::{Notice, Output, Peer, Speaker};
 use crate::attributes::{Community, PathAttributes};
 use crate::net::{AfiSafi, Instant, Prefix, RouterId};
@@ -50,6 +50,11 @@ impl Speaker {
         self.hubs_changed = true;
     }
 
+    /// A peer's route came or went: if that is what says that a hub shares, it is counted again who does.
+    pub(super) fn note_presence(&mut self, id: PeerId, prefix: Prefix) {
+        self.hubs_changed |= self.peer(id).is_some_and(|peer| peer.presences.contains_key(&prefix));
+    }
+
     /// The fellow hubs that are configured, and how each stands towards a route server.
     pub fn fellow_hubs<'a>(&'a self, server: &'a Peer) -> impl Iterator<Item = (&'a Peer, HubStanding)> {
         let presence = Prefix::host(server.config.address);
@@ -57,6 +62,8 @@ impl Speaker {
         hubs.map(move |hub| match &hub.established {
             None => (hub, HubStanding::Down),
             Some(_) if self.rib.received(presence, hub.id).is_none() => (hub, HubStanding::Absent),
+            // It was there before the hub's restart; until the hub says so again, it may have nothing to tell.
+            Some(_) if hub.stale.cause(presence) == Some(StaleCause::Restart) => (hub, HubStanding::Absent),
             Some(up) => (hub, HubStanding::Sharing(up.negotiated.remote_router_id)),
         })
     }

@@ -268,9 +268,10 @@ impl Peer {
         }
         established.too_large.remove(&prefix);
         let Some(rib) = established.adj_rib_out.get_mut(&prefix.family()) else { return };
-        let was_told = rib.advertised(prefix).is_some();
-        established.default_route_news |=
-            self.config.kind == PeerKind::RouteServer && prefix.is_default() && outbound.is_some() && !was_told;
+        established.default_route_news |= self.config.kind == PeerKind::RouteServer
+            && prefix.is_default()
+            && outbound.is_some()
+            && rib.advertised(prefix).is_none();
         rib.set(prefix, outbound);
     }
 

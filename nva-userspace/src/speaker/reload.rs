@@ -50,21 +50,7 @@ pub enum Change {
 impl Change {
     /// Whether the peer that was there is there no more.
     fn ends_session(&self) -> bool {
-        match self {
-            Change::Removed(_) | Change::Session(_) => true,
-            Change::Added(_)
-            | Change::Import(_)
-            | Change::Export(_)
-            | Change::Install(_)
-            | Change::Bfd(_)
-            | Change::Limits(_)
-            | Change::Description(_)
-            | Change::Decision
-            | Change::Originate
-            | Change::Aggregates
-            | Change::Vnet
-            | Change::Listen => false,
-        }
+        matches!(self, Change::Removed(_) | Change::Session(_))
     }
 
     /// The peer that it is about; `None` if about the router.

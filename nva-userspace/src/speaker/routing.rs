@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::stale::{StaleCause, StaleEnd};
-use super::{Notice, Output, PeerKind, Speaker, import, roles};
+use super::{Notice, Output, Speaker, import, roles};
 use crate::fib::Wanted;
 use crate::net::{Instant, Prefix};
 use crate::packet::{Message, Update};
@@ -51,6 +51,7 @@ impl Speaker {
         let spoken_of = update.announced.iter().flat_map(|announced| &announced.prefixes).chain(&update.withdrawn);
         for prefix in spoken_of {
             peer.gone.remove(prefix);
+            self.hubs_changed |= peer.presences.contains_key(prefix);
         }
         let some_are_stale = !peer.stale.is_empty();
         for prefix in update.withdrawn {
@@ -75,7 +76,6 @@ impl Speaker {
         }
         self.spread(deltas);
         self.count_again(id);
-        self.hubs_changed |= self.peer(id).is_some_and(|peer| peer.config.kind == PeerKind::Hub);
         if self.next_hops.has_grown() {
             self.next_hops.forget_all_but(self.rib.next_hops().collect());
         }

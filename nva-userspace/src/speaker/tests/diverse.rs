@@ -41,13 +41,18 @@ fn nva_asn(number: usize) -> u32 {
 impl Network {
     /// All sessions are coming up.
     fn new(seed: u64, hubs: usize, nvas: usize) -> Network {
+        Network::with(seed, hubs, nvas, "")
+    }
+
+    /// The same with these keys for the sessions between the hubs.
+    fn with(seed: u64, hubs: usize, nvas: usize, fellow: &str) -> Network {
         let to_server = format!(
             "kind = \"azure-route-server\"\ndiverse-paths = true\nexport = [\"all\"]\nnext-hop = \"keep\"\n{TIMERS}"
         );
         let from_nva = format!("import = [\"all\"]\n{TIMERS}");
         let to_hub = format!("export = [\"all\"]\n{TIMERS}");
         let far = format!("import = [\"all\"]\nmultihop = 8\n{TIMERS}");
-        let fellow = format!("kind = \"hub\"\n{TIMERS}");
+        let fellow = format!("kind = \"hub\"\n{TIMERS}\n{fellow}");
         let server_peers: Vec<_> = (0..hubs).map(|number| (hub(number), 65000, far.as_str())).collect();
         let mut configs = vec![speaker(65515, 4, "", "", &server_peers)];
         for own in 0..hubs {
@@ -68,7 +73,11 @@ impl Network {
 
     /// Lets it converge: nothing goes on but keepalives.
     fn converged(seed: u64, hubs: usize, nvas: usize) -> Network {
-        let mut network = Network::new(seed, hubs, nvas);
+        Network::new(seed, hubs, nvas).converge()
+    }
+
+    fn converge(self) -> Network {
+        let mut network = self;
         let expected = network.expected(&network.hubs, &network.nvas);
         let hubs = network.hubs.clone();
         network.sim.run_until("every path", MINUTE, |sim| {
@@ -108,6 +117,20 @@ impl Network {
                 self.sim.cut(index, other);
             }
         }
+    }
+
+    /// A hub comes back: no path is missing for longer than a message travels. Those who count first move first.
+    fn comes_back(&mut self, how: &str) {
+        let slice = Duration::from_millis(10);
+        let mut without = Duration::ZERO;
+        while !self.hubs.iter().all(|hub| sharing(&self.sim, *hub) == 3) {
+            self.sim.run_for(slice);
+            let told = told(&self.sim, &self.hubs).len();
+            assert!(told > 0, "never none");
+            without += if told < 2 { slice } else { Duration::ZERO };
+            assert!(self.sim.now < Instant::ZERO + 10 * MINUTE, "the hub comes back");
+        }
+        assert!(without <= 5 * slice, "{how}: one path was missing for {without:?}");
     }
 
     fn run_until_told(&mut self, what: &str, patience: Duration, hubs: &[usize], expected: &[&str]) {
@@ -169,23 +192,15 @@ fn three_hubs_lose_no_path_of_two_for_longer_than_a_second_after_the_loss_of_a_h
 /// A hub that is back counts only when it has something to tell: nobody hands over a path to somebody without it.
 #[test]
 fn three_hubs_keep_both_paths_while_one_comes_back() {
-    let mut network = Network::converged(4, 3, 2);
-    let hubs = network.hubs.clone();
-    for hub in &hubs {
-        network.reset(*hub);
-        network.run_until_told("both paths", SOON, &hubs, &["10.13.76.100", "10.13.76.101"]);
-        network.revive(*hub);
-        // Those who count first move first: for as long as a message travels two may tell the same path.
-        let slice = Duration::from_millis(10);
-        let mut without = Duration::ZERO;
-        while !hubs.iter().all(|hub| sharing(&network.sim, *hub) == 3) {
-            network.sim.run_for(slice);
-            let told = told(&network.sim, &hubs).len();
-            assert!(told > 0, "never none");
-            without += if told < 2 { slice } else { Duration::ZERO };
-            assert!(network.sim.now < Instant::ZERO + 10 * MINUTE, "the hub comes back");
+    // With graceful restart the others still have of it that it shared, before it says so again.
+    for fellow in ["", "graceful-restart = true"] {
+        let mut network = Network::with(4, 3, 2, fellow).converge();
+        for hub in network.hubs.clone() {
+            network.reset(hub);
+            network.run_until_told("both paths", SOON, &network.hubs.clone(), &["10.13.76.100", "10.13.76.101"]);
+            network.revive(hub);
+            network.comes_back(fellow);
         }
-        assert!(without <= 5 * slice, "one path was missing for {without:?}");
     }
 }
 
@@ -205,6 +220,26 @@ fn a_lost_nva_takes_its_path_along_and_nothing_else() {
     for hub in &hubs {
         let sent = network.sim.updates[&(*hub, SERVER)] - before[&(*hub, SERVER)];
         assert!(sent <= 2, "hub {hub} sent {sent} UPDATEs");
+    }
+}
+
+/// After a restart the others still have of a hub that it shared: that counts no more than what it says now.
+#[test]
+fn a_hub_that_is_back_without_the_route_server_does_not_count() {
+    for fellow in ["", "graceful-restart = true"] {
+        let mut network = Network::with(9, 3, 2, fellow).converge();
+        let (lost, left) = (network.hubs[0], network.hubs[1..].to_vec());
+        network.reset(lost);
+        let others = left.iter().chain(&network.nvas);
+        others.for_each(|other| network.sim.mend(lost, *other));
+        network.sim.run_until("the sessions with the fellows", MINUTE, |sim| {
+            left.iter().all(|hub| sim.session(*hub, lost).is_some())
+        });
+        for _ in 0..100 {
+            assert!(left.iter().all(|hub| sharing(&network.sim, *hub) == 2), "{fellow}");
+            network.sim.run_for(Duration::from_millis(100));
+        }
+        assert_eq!(told(&network.sim, &network.hubs).len(), 2, "{fellow}");
     }
 }
 
