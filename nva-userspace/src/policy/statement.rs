@@ -194,46 +194,17 @@ impl Match {
     /// Whether it names the prefixes that it is about.
     pub fn names_prefixes(&self) -> bool {
         self.0.iter().any(|condition| match condition {
-            Condition::Prefix(_) => true,
             Condition::Any(several) => several.iter().all(Match::names_prefixes),
-            Condition::Source(_)
-            | Condition::To(_)
-            | Condition::Not(_)
-            | Condition::Family(_)
-            | Condition::Origin(_)
-            | Condition::LocalPref(_)
-            | Condition::Med(_)
-            | Condition::PathLength(_)
-            | Condition::OriginAs(_)
-            | Condition::NeighbourAs(_)
-            | Condition::ContainsAs(_)
-            | Condition::OnlyToCustomer(_)
-            | Condition::NextHop(_)
-            | Condition::Communities(..)
-            | Condition::AsPath(_) => false,
+            other => matches!(other, Condition::Prefix(_)),
         })
     }
 
     /// Whether there is a condition on where the route goes, which makes sense on its way out alone.
     pub fn asks_where_to(&self) -> bool {
         self.0.iter().any(|condition| match condition {
-            Condition::To(_) => true,
             Condition::Any(several) => several.iter().any(Match::asks_where_to),
             Condition::Not(inner) => inner.asks_where_to(),
-            Condition::Source(_)
-            | Condition::Family(_)
-            | Condition::Origin(_)
-            | Condition::LocalPref(_)
-            | Condition::Med(_)
-            | Condition::PathLength(_)
-            | Condition::OriginAs(_)
-            | Condition::NeighbourAs(_)
-            | Condition::ContainsAs(_)
-            | Condition::OnlyToCustomer(_)
-            | Condition::Prefix(_)
-            | Condition::NextHop(_)
-            | Condition::Communities(..)
-            | Condition::AsPath(_) => false,
+            other => matches!(other, Condition::To(_)),
         })
     }
 }
