@@ -146,13 +146,12 @@ pub struct Partial {
     pub only_to_customer: bool,
 }
 
-/// An optional transitive attribute that is carried on as it came.
+/// An optional transitive attribute that is carried on as it came, but for the Partial bit: that is set on all of them
+/// when they go out (RFC 4271 §5), so how it came is not kept.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct UnknownAttribute {
     /// The type code.
     pub kind: u8,
-    /// Whether the Partial bit was set when it came in; it is set on everything that goes out.
-    pub partial: bool,
     /// The value octets.
     pub value: Box<[u8]>,
 }

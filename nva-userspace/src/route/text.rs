@@ -382,11 +382,7 @@ fn unknown(text: &str) -> Result<UnknownAttribute, String> {
                 std::str::from_utf8(pair).ok().filter(|digits| digits.len() == 2 && !digits.starts_with('+'))?;
             u8::from_str_radix(digits, 16).ok()
         });
-        Some(UnknownAttribute {
-            kind: number(kind).ok()?.try_into().ok()?,
-            partial: false,
-            value: value.collect::<Option<_>>()?,
-        })
+        Some(UnknownAttribute { kind: number(kind).ok()?.try_into().ok()?, value: value.collect::<Option<_>>()? })
     });
     parsed.ok_or_else(|| format!("{text:?} is not an attribute's type and its octets such as 99:0a0b"))
 }

@@ -187,7 +187,7 @@ fn communities() -> impl Strategy<Value = PathAttributes> {
 fn unknown() -> impl Strategy<Value = Vec<UnknownAttribute>> {
     let kinds = btree_set(prop_oneof![Just(0u8), 11u8..14, 19u8..32, 33u8..35, 36u8..], 0..4);
     (kinds, vec(any::<u8>(), 0..300)).prop_map(|(kinds, value)| {
-        kinds.into_iter().map(|kind| UnknownAttribute { kind, partial: true, value: value.clone().into() }).collect()
+        kinds.into_iter().map(|kind| UnknownAttribute { kind, value: value.clone().into() }).collect()
     })
 }
 

@@ -57,10 +57,10 @@ fn every_attribute_towards_an_internal_peer() {
         only_to_customer: Some(Asn(4_200_000_000)),
         partial: Partial::default(),
         unknown: vec![
-            UnknownAttribute { kind: 0, partial: true, value: [].into() },
-            UnknownAttribute { kind: 25, partial: true, value: [9; 20].into() },
-            UnknownAttribute { kind: 34, partial: true, value: [].into() },
-            UnknownAttribute { kind: 200, partial: true, value: [8].into() },
+            UnknownAttribute { kind: 0, value: [].into() },
+            UnknownAttribute { kind: 25, value: [9; 20].into() },
+            UnknownAttribute { kind: 34, value: [].into() },
+            UnknownAttribute { kind: 200, value: [8].into() },
         ],
     };
     let octets = update_message(
@@ -339,10 +339,7 @@ fn unknown_attributes_go_on_if_transitive_and_are_dropped_if_not() {
     let update = decode_update(&octets, &external()).expect("well formed");
     assert_eq!(
         update.attributes.unknown,
-        [
-            UnknownAttribute { kind: 0x63, partial: true, value: [0xbb].into() },
-            UnknownAttribute { kind: 0x64, partial: false, value: [0xaa].into() },
-        ]
+        [UnknownAttribute { kind: 0x63, value: [0xbb].into() }, UnknownAttribute { kind: 0x64, value: [0xaa].into() },]
     );
     assert_eq!(update.faults, []);
     let again = encoded(&Message::Update(update.into()), &external()).expect("short");
@@ -362,7 +359,7 @@ fn what_cannot_be_written() {
         EncodeError::Mixed
     );
     assert_eq!(refused(Message::Update(Box::default())), EncodeError::Mixed);
-    let known = UnknownAttribute { kind: 8, partial: true, value: [].into() };
+    let known = UnknownAttribute { kind: 8, value: [].into() };
     let attributes = PathAttributes { unknown: vec![known], ..through(&[1]) };
     assert_eq!(
         refused(announcement(attributes, "192.0.2.1", &["203.0.113.0/24"])),

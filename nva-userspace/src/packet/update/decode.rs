@@ -175,11 +175,7 @@ impl<'a> Decoding<'a> {
         }
         // RFC 4271 §5: passed on if transitive, else quietly ignored.
         if raw.flags & attribute_flag::TRANSITIVE != 0 {
-            self.update.attributes.unknown.push(UnknownAttribute {
-                kind: raw.kind,
-                partial: raw.flags & attribute_flag::PARTIAL != 0,
-                value: raw.value.rest().into(),
-            });
+            self.update.attributes.unknown.push(UnknownAttribute { kind: raw.kind, value: raw.value.rest().into() });
         }
         Ok(())
     }
