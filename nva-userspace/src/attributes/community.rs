@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
+use crate::net::number;
+
 /// A standard community: an AS number and a value of 16 bits each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Community(pub u32);
@@ -94,7 +96,7 @@ impl FromStr for Community {
             return Ok(*community);
         }
         text.split_once(':')
-            .and_then(|(high, low)| Some(Community::new(super::number(high)?, super::number(low)?)))
+            .and_then(|(high, low)| Some(Community::new(number(high)?, number(low)?)))
             .ok_or_else(|| CommunityParseError { text: text.to_owned() })
     }
 }

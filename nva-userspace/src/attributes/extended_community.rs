@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-use crate::net::Asn;
+use crate::net::{Asn, number};
 
 /// An extended community, as it goes over the wire: the type, mostly a sub-type, and a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -128,16 +128,16 @@ fn named(text: &str) -> Option<ExtendedCommunity> {
     let sub_type = &ExtendedCommunity::sub_type(name)?;
     let (administrator, local) = value.split_once(':')?;
     if let Ok(address) = administrator.parse::<Ipv4Addr>() {
-        return Some(ExtendedCommunity::of_wide(IPV4, *sub_type, address.into(), super::number(local)?));
+        return Some(ExtendedCommunity::of_wide(IPV4, *sub_type, address.into(), number(local)?));
     }
     if let Some(asn) = administrator.strip_suffix('L') {
-        let asn = super::number(asn)?;
-        return Some(ExtendedCommunity::of_wide(FOUR_OCTET_AS, *sub_type, asn, super::number(local)?));
+        let asn = number(asn)?;
+        return Some(ExtendedCommunity::of_wide(FOUR_OCTET_AS, *sub_type, asn, number(local)?));
     }
-    let asn: u32 = super::number(administrator)?;
+    let asn: u32 = number(administrator)?;
     match u16::try_from(asn) {
-        Ok(asn) => Some(ExtendedCommunity::of_as(*sub_type, asn, super::number(local)?)),
-        Err(_) => Some(ExtendedCommunity::of_wide(FOUR_OCTET_AS, *sub_type, asn, super::number(local)?)),
+        Ok(asn) => Some(ExtendedCommunity::of_as(*sub_type, asn, number(local)?)),
+        Err(_) => Some(ExtendedCommunity::of_wide(FOUR_OCTET_AS, *sub_type, asn, number(local)?)),
     }
 }
 

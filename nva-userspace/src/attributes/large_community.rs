@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
+use crate::net::number;
+
 /// A large community: the AS that gave it a meaning, and two numbers of that meaning, of 32 bits each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LargeCommunity {
@@ -60,7 +62,7 @@ impl FromStr for LargeCommunity {
     type Err = LargeCommunityParseError;
 
     fn from_str(text: &str) -> Result<LargeCommunity, LargeCommunityParseError> {
-        let mut numbers = text.split(':').map(super::number);
+        let mut numbers = text.split(':').map(number);
         match (numbers.next(), numbers.next(), numbers.next(), numbers.next()) {
             (Some(Some(global)), Some(Some(local1)), Some(Some(local2)), None) => {
                 Ok(LargeCommunity { global, local1, local2 })

@@ -155,8 +155,3 @@ pub struct UnknownAttribute {
     /// The value octets.
     pub value: Box<[u8]>,
 }
-
-/// A number in decimal digits, and nothing else: `parse` would also take `+1`.
-fn number<T: FromStr>(text: &str) -> Option<T> {
-    text.parse().ok().filter(|_| text.bytes().all(|digit| digit.is_ascii_digit()))
-}

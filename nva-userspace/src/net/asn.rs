@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
+use super::number;
+
 /// A 4-octet AS number (RFC 6793), printed in asplain (RFC 5396).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Asn(pub u32);
@@ -41,7 +43,7 @@ impl FromStr for Asn {
     type Err = AsnParseError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse().map(Asn).map_err(|_| AsnParseError { text: text.to_owned() })
+        number(text).map(Asn).ok_or_else(|| AsnParseError { text: text.to_owned() })
     }
 }
 
@@ -58,7 +60,7 @@ mod tests {
     #[test]
     fn parses_asplain_only() {
         assert_eq!("4200000000".parse(), Ok(Asn(4_200_000_000)));
-        for bad in ["", "1.10", "-1", "4294967296", "AS1"] {
+        for bad in ["", "1.10", "-1", "4294967296", "AS1", "+1"] {
             assert!(bad.parse::<Asn>().is_err(), "{bad}");
         }
     }

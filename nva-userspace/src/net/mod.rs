@@ -5,11 +5,13 @@
 mod asn;
 mod family;
 mod instant;
+mod number;
 mod prefix;
 
 pub use asn::{Asn, AsnParseError};
 pub use family::AfiSafi;
 pub use instant::Instant;
+pub(crate) use number::number;
 pub use prefix::{Prefix, PrefixError};
 
 /// The BGP Identifier, printed as a dotted quad (RFC 6286 §2.1: any non-zero 4-octet number).

@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use super::NumberRange;
 use crate::attributes::{Administrator, Community, ExtendedCommunity, LargeCommunity, PathAttributes};
+use crate::net::number;
 
 /// What a community must be like: as it is written, but each number may be `*` or a range such as `1-99`.
 ///
@@ -278,7 +279,7 @@ fn part(text: &str, most: u32) -> Option<NumberRange> {
     if text == "*" {
         return NumberRange::new(0, most);
     }
-    let digits = |text: &str| text.parse::<u32>().ok().filter(|number| *number <= most && !text.starts_with('+'));
+    let digits = |text: &str| number::<u32>(text).filter(|number| *number <= most);
     let (first, last) = text.split_once('-').unwrap_or((text, text));
     NumberRange::new(digits(first)?, digits(last)?)
 }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-use crate::net::Asn;
+use crate::net::{Asn, number};
 
 /// Numbers from one to another, both included: `3`, `3-5`, `>= 3`, `<= 5`, `> 3`, `< 5`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -43,7 +43,7 @@ impl FromStr for NumberRange {
     type Err = NumberRangeError;
 
     fn from_str(text: &str) -> Result<NumberRange, NumberRangeError> {
-        let number = |text: &str| text.trim().parse::<u32>().ok();
+        let number = |text: &str| number::<u32>(text.trim());
         let range = if let Some(rest) = text.strip_prefix(">=") {
             number(rest).map(|first| (first, u32::MAX))
         } else if let Some(rest) = text.strip_prefix("<=") {
@@ -154,7 +154,7 @@ mod tests {
             assert!(within.iter().all(|number| range.contains(*number)), "{text}");
             assert!(!outside.iter().any(|number| range.contains(*number)), "{text}");
         }
-        for bad in ["", "5-3", "-1", "< 0", "> 4294967295", "3..5", "= 3", "a"] {
+        for bad in ["", "5-3", "-1", "< 0", "> 4294967295", "3..5", "= 3", "a", "+3", ">= +3", "+1-3"] {
             assert!(bad.parse::<NumberRange>().is_err(), "{bad}");
         }
     }

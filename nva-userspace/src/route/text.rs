@@ -27,7 +27,7 @@ use std::str::FromStr;
 use thiserror::Error;
 
 use crate::attributes::{Aggregator, Origin, PathAttributes, Reflection, UnknownAttribute};
-use crate::net::{AfiSafi, Prefix, PrefixError};
+use crate::net::{self, AfiSafi, Prefix, PrefixError};
 
 /// A route as text says it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -352,10 +352,7 @@ fn one<T: FromStr<Err: Display>>(text: &str) -> Result<T, String> {
 }
 
 fn number(text: &str) -> Result<u32, String> {
-    text.parse()
-        .ok()
-        .filter(|_| !text.starts_with('+'))
-        .ok_or_else(|| format!("{text:?} is not a number from 0 to 4294967295"))
+    net::number(text).ok_or_else(|| format!("{text:?} is not a number from 0 to 4294967295"))
 }
 
 /// Adds communities, which stay sorted and without repetitions.

@@ -5,6 +5,8 @@
 
 use thiserror::Error;
 
+use crate::net::number;
+
 /// A border of an AS number. Brackets are in it because [`crate::attributes::AsPath`] prints confederation sets with
 /// them.
 const BORDER: &str = r"(?:^|[ ,{}()\[\]]|$)";
@@ -226,10 +228,7 @@ impl Translator<'_> {
         let rest = self.characters.get(self.at..).unwrap_or_default();
         let length = rest.iter().position(|character| *character == '}').ok_or(Problem::Count)?;
         let inner: String = rest.iter().take(length).collect();
-        let number = |text: &str| {
-            let digits = !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_digit());
-            text.parse().ok().filter(|number| digits && *number <= MAX_COUNT).ok_or(Problem::Count)
-        };
+        let number = |text: &str| number(text).filter(|number| *number <= MAX_COUNT).ok_or(Problem::Count);
         let (least, most) = match inner.split_once(',') {
             None => (number(&inner)?, number(&inner)?),
             Some((least, "")) => (number(least)?, MAX_COUNT),
