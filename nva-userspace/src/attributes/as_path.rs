@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-use crate::net::Asn;
+use crate::net::{Asn, number};
 
 /// AS_PATH: segments, the nearest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -84,8 +84,7 @@ impl AsPath {
 
     /// The AS that the route was learned from: the first of a leading AS_SEQUENCE, confederation segments skipped.
     pub fn neighbour_as(&self) -> Option<Asn> {
-        let outside = |segment: &&Segment| matches!(segment.kind, SegmentKind::Sequence | SegmentKind::Set);
-        match self.segments.iter().find(outside) {
+        match self.segments.iter().find(|segment| segment.is_outside()) {
             Some(Segment { kind: SegmentKind::Sequence, asns }) => asns.first().copied(),
             Some(_) | None => None,
         }
@@ -97,6 +96,22 @@ impl AsPath {
             Some(Segment { kind: SegmentKind::Sequence, asns }) => asns.last().copied(),
             Some(_) | None => None,
         }
+    }
+
+    /// Takes AS numbers out, and segments that have none left with them. Confederation segments stay as they are.
+    pub fn remove(&mut self, goes: impl Fn(Asn) -> bool) {
+        self.outside_mut().for_each(|segment| segment.asns.retain(|asn| !goes(*asn)));
+        self.segments.retain(|segment| !segment.asns.is_empty());
+    }
+
+    /// Puts an AS number in the place of others. Confederation segments stay as they are.
+    pub fn replace(&mut self, by: Asn, goes: impl Fn(Asn) -> bool) {
+        self.outside_mut().for_each(|segment| segment.replace(by, &goes));
+    }
+
+    /// The segments with numbers of ASes: see [`Segment::is_outside`].
+    pub fn outside_mut(&mut self) -> impl Iterator<Item = &mut Segment> {
+        self.segments.iter_mut().filter(|segment| segment.is_outside())
     }
 
     /// Puts `asn` in front `count` times (RFC 4271 §5.1.2 b): into the leading AS_SEQUENCE while it has room, else
@@ -116,6 +131,20 @@ impl AsPath {
 }
 
 impl Segment {
+    /// Whether its numbers are those of ASes: confederation segments name members of one AS (RFC 5065 §3).
+    pub fn is_outside(&self) -> bool {
+        matches!(self.kind, SegmentKind::Sequence | SegmentKind::Set)
+    }
+
+    /// Puts a number in the place of others; a set has it once.
+    pub fn replace(&mut self, by: Asn, goes: impl Fn(Asn) -> bool) {
+        self.asns.iter_mut().filter(|asn| goes(**asn)).for_each(|asn| *asn = by);
+        if self.kind == SegmentKind::Set {
+            let mut seen = false;
+            self.asns.retain(|asn| *asn != by || !std::mem::replace(&mut seen, true));
+        }
+    }
+
     /// The numbers in the order in which they are shown.
     fn printed(&self) -> Cow<'_, [Asn]> {
         let is_set = matches!(self.kind, SegmentKind::Set | SegmentKind::ConfedSet);
@@ -194,7 +223,7 @@ fn segments(text: &str) -> Option<Vec<Segment>> {
         };
         let is_set = matches!(kind, SegmentKind::Set | SegmentKind::ConfedSet);
         let words = inner.split(|c: char| c.is_whitespace() || is_set && c == ',').filter(|word| !word.is_empty());
-        let asns = words.map(|word| super::number(word).map(Asn)).collect::<Option<Vec<Asn>>>()?;
+        let asns = words.map(|word| number(word).map(Asn)).collect::<Option<Vec<Asn>>>()?;
         if asns.is_empty() || is_set && asns.len() > AsPath::MAX_SEGMENT {
             return None;
         }

@@ -1,14 +1,16 @@
 //! Doing a statement's actions to attributes, and knowing beforehand whether there is anything to do.
 
 use super::{Actions, AsnSet, CommunityActions, NumberChange, PrependAs};
-use crate::attributes::{AsPath, DEFAULT_LOCAL_PREF, PathAttributes};
+use crate::attributes::{DEFAULT_LOCAL_PREF, PathAttributes};
 use crate::net::Asn;
 
 impl Actions {
     /// Whether the attributes may be others afterwards.
     pub(super) fn would_change(&self, attributes: &PathAttributes) -> bool {
-        let path = &attributes.as_path;
-        let is_in = |asns: &AsnSet| !asns.is_empty() && path.asns().any(|asn| asns.contains(asn));
+        let outside = || attributes.as_path.segments.iter().filter(|segment| segment.is_outside());
+        let is_in = |asns: &AsnSet| {
+            !asns.is_empty() && outside().any(|segment| segment.asns.iter().any(|asn| asns.contains(*asn)))
+        };
         is_in(&self.remove_as)
             || is_in(&self.replace_as)
             || self.prepend.is_some_and(|prepend| prepend.times > 0)
@@ -20,8 +22,12 @@ impl Actions {
 
     /// Changes the attributes; `own` is our AS.
     pub fn apply(&self, attributes: &mut PathAttributes, own: Asn) {
-        remove(&mut attributes.as_path, &self.remove_as);
-        replace(&mut attributes.as_path, &self.replace_as, own);
+        if !self.remove_as.is_empty() {
+            attributes.as_path.remove(|asn| self.remove_as.contains(asn));
+        }
+        if !self.replace_as.is_empty() {
+            attributes.as_path.replace(own, |asn| self.replace_as.contains(asn));
+        }
         if let Some(prepend) = self.prepend {
             let asn = match prepend.asn {
                 PrependAs::Own => Some(own),
@@ -47,25 +53,6 @@ impl Actions {
 
 fn changes(change: Option<NumberChange>, number: Option<u32>, default: u32) -> bool {
     change.is_some_and(|change| change.applied(number, default) != number)
-}
-
-/// Takes AS numbers out of a path, and segments that have none left with them.
-fn remove(path: &mut AsPath, asns: &AsnSet) {
-    if asns.is_empty() {
-        return;
-    }
-    for segment in &mut path.segments {
-        segment.asns.retain(|asn| !asns.contains(*asn));
-    }
-    path.segments.retain(|segment| !segment.asns.is_empty());
-}
-
-fn replace(path: &mut AsPath, asns: &AsnSet, by: Asn) {
-    if asns.is_empty() {
-        return;
-    }
-    let all = path.segments.iter_mut().flat_map(|segment| &mut segment.asns);
-    all.filter(|asn| asns.contains(**asn)).for_each(|asn| *asn = by);
 }
 
 impl CommunityActions {

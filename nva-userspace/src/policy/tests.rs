@@ -301,6 +301,27 @@ fn ases_are_removed_then_replaced_then_prepended() {
 }
 
 #[test]
+fn a_set_has_our_as_once_and_a_confederation_keeps_its_members() {
+    let came: AsPath = "(64512 64513) 3356 {64513,64514}".parse().expect("a path");
+    let route = learned("10.0.0.0/8", PathAttributes { as_path: came.clone(), ..attributes(&[], &[]) });
+    let path_after = |actions: Actions| changed(actions, &route).expect("another path").as_path;
+    let segments = |confederation: &[u32], sequence: &[u32], set: &[u32]| {
+        let segment = |kind, asns: &[u32]| Segment { kind, asns: asns.iter().copied().map(Asn).collect() };
+        [
+            segment(SegmentKind::ConfedSequence, confederation),
+            segment(SegmentKind::Sequence, sequence),
+            segment(SegmentKind::Set, set),
+        ]
+    };
+    let replaced = path_after(Actions { replace_as: asns("private"), ..Actions::default() });
+    assert_eq!(replaced.segments, segments(&[64512, 64513], &[3356], &[65000]));
+    let removed = path_after(Actions { remove_as: asns("private"), ..Actions::default() });
+    assert_eq!(removed.segments, segments(&[64512, 64513], &[3356], &[])[..2]);
+    let inside = Actions { remove_as: asns("64512"), ..Actions::default() };
+    assert_eq!(changed(inside, &route), None, "a member is no AS");
+}
+
+#[test]
 fn communities_are_set_then_removed_then_added() {
     let carried = PathAttributes {
         large_communities: vec!["65000:1:2".parse().expect("large")],

@@ -6,7 +6,7 @@
 //! policies see paths as they came, the peer's own number is never taken for a private one to be removed but always
 //! overridden, and what a policy prepends of our AS stays.
 
-use crate::attributes::{AsPath, Segment, SegmentKind};
+use crate::attributes::{AsPath, SegmentKind};
 use crate::net::Asn;
 use crate::policy::AsnSet;
 use crate::rib::Rejection;
@@ -81,7 +81,7 @@ pub(super) fn outgoing(path: &mut AsPath, rules: AsPathRules, own: OwnAses, rece
         remove_private_as(path, how, own, receiver);
     }
     if rules.as_override {
-        outside(path).for_each(|segment| replace(segment, own.in_paths(), |asn| asn == receiver));
+        path.replace(own.in_paths(), |asn| asn == receiver);
     }
     path.prepend(own.in_paths(), 1);
     if let Some(local) = own.local.filter(|local| !local.replace) {
@@ -93,7 +93,7 @@ fn remove_private_as(path: &mut AsPath, how: RemovePrivateAs, own: OwnAses, rece
     let private = AsnSet::private();
     let goes = |asn: Asn| private.contains(asn) && !own.contains(asn) && asn != receiver;
     let ends = |asn: Asn| how.leading && !private.contains(asn) && !own.contains(asn);
-    for segment in outside(path) {
+    for segment in path.outside_mut() {
         let end = segment.asns.iter().position(|asn| ends(*asn));
         // A set has no order: what stands in one with another number stands as far behind as that.
         let reach = match (segment.kind, end) {
@@ -103,7 +103,7 @@ fn remove_private_as(path: &mut AsPath, how: RemovePrivateAs, own: OwnAses, rece
         };
         let behind = segment.asns.split_off(reach);
         if how.replace {
-            replace(segment, own.in_paths(), goes);
+            segment.replace(own.in_paths(), goes);
         } else {
             segment.asns.retain(|asn| !goes(*asn));
         }
@@ -115,44 +115,14 @@ fn remove_private_as(path: &mut AsPath, how: RemovePrivateAs, own: OwnAses, rece
     path.segments.retain(|segment| !segment.asns.is_empty());
 }
 
-/// The segments with numbers of others: those of confederations name members of one AS (RFC 5065 §3).
-fn outside(path: &mut AsPath) -> impl Iterator<Item = &mut Segment> {
-    path.segments.iter_mut().filter(|segment| matches!(segment.kind, SegmentKind::Sequence | SegmentKind::Set))
-}
-
-/// Puts our number in the place of others; a set has it once.
-fn replace(segment: &mut Segment, own: Asn, goes: impl Fn(Asn) -> bool) {
-    segment.asns.iter_mut().filter(|asn| goes(**asn)).for_each(|asn| *asn = own);
-    if segment.kind == SegmentKind::Set {
-        let mut seen = false;
-        segment.asns.retain(|asn| *asn != own || !std::mem::replace(&mut seen, true));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const RECEIVER: Asn = Asn(65515);
 
-    /// Understands a path as it is printed: `1 2 {3,4} (5 6)`.
     fn path(text: &str) -> AsPath {
-        let mut segments = Vec::new();
-        let mut rest = text.trim();
-        while !rest.is_empty() {
-            let kind = match rest.chars().next() {
-                Some('{') => SegmentKind::Set,
-                Some('(') => SegmentKind::ConfedSequence,
-                Some(_) | None => SegmentKind::Sequence,
-            };
-            let inside = rest.trim_start_matches(['{', '(']);
-            let end = inside.find(['}', ')', '{', '(']).unwrap_or(inside.len());
-            let (inside, behind) = inside.split_at(end);
-            let numbers = inside.split([' ', ',']).filter(|number| !number.is_empty());
-            segments.push(Segment { kind, asns: numbers.map(|number| number.parse().expect("a number")).collect() });
-            rest = behind.trim_start_matches(['}', ')']).trim();
-        }
-        AsPath { segments }
+        text.parse().expect(text)
     }
 
     fn own(asn: u32) -> OwnAses {
