@@ -1,9 +1,11 @@
 //! The BGP codec: octets that may be anything, in every kind of session.
 
-use nva::net::AfiSafi;
+use std::net::IpAddr;
+
+use nva::net::{AfiSafi, Prefix};
 use nva::packet::{
-    self, CodecContext, DecodeError, HEADER_LEN, MAX_EXTENDED_MESSAGE, MAX_MESSAGE, Message, Treatment, Update,
-    frame_length, iana,
+    self, CodecContext, DecodeError, EncodeError, HEADER_LEN, MAX_EXTENDED_MESSAGE, MAX_MESSAGE, Message, Treatment,
+    Update, frame_length, iana,
 };
 
 use crate::mentioned::Mentioned;
@@ -167,15 +169,35 @@ fn judge_update(update: &Update, frame: &[u8], context: &CodecContext) {
 /// What is written again reads as the same, once what decoding has taken away is gone.
 fn judge_written_again(message: &Message, context: &CodecContext) {
     let mut octets = Vec::new();
-    if packet::encode(message, context, &mut octets).is_err() {
-        // More than one kind of routes in one message, for one: reading takes it, and nobody writes it.
+    if let Err(error) = packet::encode(message, context, &mut octets) {
+        // Reading takes an UPDATE of more than one kind of routes, which nobody writes, and one that grows: 2-octet AS
+        // numbers are written with 4 octets, or a second time in AS4_PATH.
+        let may_be = matches!(error, EncodeError::Mixed | EncodeError::TooLong { .. });
+        assert!(may_be && matches!(message, Message::Update(_)), "{error}: {message:?}");
         return;
     }
     assert_eq!(frame_length(&octets, context.max_send), Ok(Some(octets.len())));
     let again = packet::decode(&octets, context).expect("we wrote it");
+    match (message, &again) {
+        (Message::Update(read), Message::Update(again)) => judge_same_update(read, again),
+        _ => assert_eq!(message, &again),
+    }
     let mut second = Vec::new();
     packet::encode(&again, context, &mut second).expect("we wrote it before");
     assert_eq!(octets, second, "{message:?}");
+}
+
+/// An UPDATE that was read, and what it became when it was written and read again: nothing is wrong with it any more.
+fn judge_same_update(read: &Update, again: &Update) {
+    assert_eq!((&again.disabled, &again.faults), (&vec![], &vec![]));
+    assert_eq!((&read.withdrawn, read.end_of_rib), (&again.withdrawn, again.end_of_rib));
+    let announced = |update: &Update| -> Vec<(IpAddr, Vec<Prefix>)> {
+        update.announced.iter().map(|of| (of.next_hop.address, of.prefixes.clone())).collect()
+    };
+    assert_eq!(announced(read), announced(again));
+    if !read.announced.is_empty() {
+        assert_eq!(read.attributes, again.attributes);
+    }
 }
 
 /// A message of this type with this body.

@@ -5,8 +5,8 @@ use std::fmt::Debug;
 use nva::attributes::{AsPath, Segment, SegmentKind};
 use nva::config::Config;
 use nva::control::{
-    BfdReply, ConnectionsReply, DoneReply, Explanation, FibReply, HubsReply, PeersReply, Refusal, Request, RoutesReply,
-    XdpReply,
+    AggregatesReply, BfdReply, ConnectionsReply, DoneReply, Explanation, FibReply, HubsReply, PeersReply, Refusal,
+    Request, RoutesReply, XdpReply,
 };
 use nva::net::{Asn, Prefix};
 use nva::policy::{AsPathRegex, PrefixList, PrefixMatch};
@@ -28,8 +28,8 @@ pub fn configuration(octets: &[u8]) {
 
 /// An AS-path expression, and, behind a zero, the numbers of a path.
 pub fn as_path_expression(octets: &[u8]) {
-    let end = octets.iter().position(|octet| *octet == 0).unwrap_or(octets.len());
-    let (expression, numbers) = octets.split_at(end);
+    let mut parts = octets.splitn(2, |octet| *octet == 0);
+    let (expression, numbers) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     let Ok(text) = std::str::from_utf8(expression) else { return };
     match text.parse::<AsPathRegex>() {
         Ok(expression) => {
@@ -93,6 +93,7 @@ pub fn control_reply(octets: &[u8]) {
     reply::<RoutesReply>(octets);
     reply::<ConnectionsReply>(octets);
     reply::<HubsReply>(octets);
+    reply::<AggregatesReply>(octets);
     reply::<FibReply>(octets);
     reply::<XdpReply>(octets);
     reply::<Explanation>(octets);

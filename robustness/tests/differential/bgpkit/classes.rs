@@ -72,7 +72,7 @@ pub const CLASSES: &[Class] = &[
     },
     Class {
         name: "takes empty lists",
-        reason: "RFC 7606 §7.8, §7.10, §7.14 and RFC 8092 §5: the length is a multiple, and not of zero",
+        reason: "RFC 7606 §7.8, §7.10, §7.14 and RFC 8092 §6: the length is a multiple, and not of zero",
         well_formed: false,
         recognises: |difference, _| {
             difference.is_unnoticed(|way, fault| way == Way::Routes && fault.problem == Problem::Length { length: 0 })
