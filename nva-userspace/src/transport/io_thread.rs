@@ -9,7 +9,7 @@ use std::thread;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 
-/// The thread; its tasks end with this.
+/// The thread; it and its tasks end soon after this.
 #[derive(Debug)]
 pub struct IoThread {
     runtime: Handle,
@@ -37,7 +37,8 @@ impl IoThread {
 
     /// Waits until every connection that has something to read had its turn.
     pub async fn turn(&self) {
-        // The sockets are looked at between two turns of a task that yields: what they woke then runs before the next one.
+        // The sockets are looked at between two turns of a task that yields, and what they woke runs before its next one;
+        // that this is the order within the first is not promised.
         let turn = self.runtime.spawn(async {
             for _ in 0..2 {
                 tokio::task::yield_now().await;

@@ -1,6 +1,7 @@
 //! Real sockets on the loopback. Tests wait for what must come, with a deadline, and never for a time.
 
 mod connection;
+mod io_thread;
 mod reader;
 mod security;
 mod socket;
