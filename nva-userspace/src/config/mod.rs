@@ -111,17 +111,31 @@ impl Config {
 
     /// Whose segments are signed with what: the addresses of peers, and the ranges of groups that listen.
     pub fn passwords(&self) -> BTreeMap<Prefix, &Password> {
+        self.signed().collect()
+    }
+
+    fn signed(&self) -> impl Iterator<Item = (Prefix, &Password)> {
         let peers =
             self.reach.iter().filter_map(|reach| Some((Prefix::host(reach.remote.ip()), reach.password.as_ref()?)));
         let members = self.members.iter().filter_map(|members| Some((&members.prefixes, members.password.as_ref()?)));
-        let ranges = members.flat_map(|(prefixes, password)| prefixes.iter().map(move |prefix| (*prefix, password)));
-        peers.chain(ranges).collect()
+        peers.chain(members.flat_map(|(prefixes, password)| prefixes.iter().map(move |prefix| (*prefix, password))))
     }
 
     /// What segments to and from this address are signed with: of several ranges the longest counts.
     pub fn password_of(&self, address: IpAddr) -> Option<&Password> {
-        let passwords = self.passwords().into_iter().filter(|(peers, _)| peers.contains(address));
+        let passwords = self.signed().filter(|(peers, _)| peers.contains(address));
         passwords.max_by_key(|(peers, _)| peers.len()).map(|(_, password)| password)
+    }
+
+    /// The TTL of segments to and from this address: that of the peer there, else that of the group with the longest
+    /// range around it; `None`: nobody is expected there.
+    pub fn ttl_of(&self, address: IpAddr) -> Option<Ttl> {
+        if let Some(peer) = self.reach.iter().find(|reach| reach.remote.ip() == address) {
+            return Some(peer.ttl);
+        }
+        let ranges = self.members.iter().flat_map(|members| members.prefixes.iter().map(|range| (range, members.ttl)));
+        let around = ranges.filter(|(range, _)| range.contains(address));
+        around.max_by_key(|(range, _)| range.len()).map(|(_, ttl)| ttl)
     }
 
     /// The peers that a new configuration reaches in another way, whatever their passwords.

@@ -24,10 +24,11 @@ use crate::fib::FibOp;
 use crate::fsm::{ConnectionId, Direction};
 use crate::host::HostEvent;
 use crate::kernel::{KernelError, Monitor, MonitorConfig, Routes};
+use crate::net::Instant;
 use crate::route::PeerId;
 use crate::speaker::{Input, Notice, Output, Peer, Refusal, Speaker};
 use crate::transport::bfd::{Bfd, BfdEvent, Watch};
-use crate::transport::{Endpoints, IoThread, READ_AHEAD, TransportEvent, Ttl, first_ttl};
+use crate::transport::{Endpoints, IoThread, READ_AHEAD, TransportEvent, first_ttl};
 
 /// Octets of updates that are made at once for one peer.
 const UPDATE_CHUNK: usize = 64 * 1024;
@@ -205,8 +206,10 @@ impl Daemon {
                     let _ = answer.send(self.reload(*config, dry_run));
                 }
                 Wake::Timeout => {
-                    self.catch_up().await;
-                    self.speaker.handle_timeout(self.clock.now());
+                    // What falls due only while messages are taken in has a turn of its own.
+                    let now = self.clock.now();
+                    self.catch_up(now).await;
+                    self.speaker.handle_timeout(now);
                 }
                 Wake::Work => self.speaker.work(PIECE, self.clock.now()),
                 Wake::Stop(ending) => break Ok(ending),
@@ -291,15 +294,13 @@ impl Daemon {
     fn accepted(&mut self, stream: TcpStream, endpoints: Endpoints) {
         let (remote, now) = (endpoints.remote_address(), self.clock.now());
         let first = first_ttl(&stream);
-        let admitted = self.speaker.admit(remote, now).and_then(|peer| {
-            match self.ttl(peer) {
-                // RFC 5082 §3
-                Some(ttl) if !ttl.admits(first) => Err(Refusal::TooFar),
-                _ if self.sessions.len_of(peer) >= MOST_CONNECTIONS => Err(Refusal::TooMany),
-                Some(_) | None => Ok(peer),
-            }
-        });
-        match admitted {
+        // RFC 5082 §3, and before it can become a member of a group, perhaps in somebody else's place.
+        let admitted = match self.config.ttl_of(remote) {
+            Some(ttl) if !ttl.admits(first) => Err(Refusal::TooFar),
+            Some(_) | None => self.speaker.admit(remote, now),
+        };
+        let is_full = |peer: &PeerId| self.sessions.len_of(*peer) >= MOST_CONNECTIONS;
+        match admitted.and_then(|peer| if is_full(&peer) { Err(Refusal::TooMany) } else { Ok(peer) }) {
             Ok(peer) => {
                 self.admissions.accepted();
                 self.adopt(peer, stream, endpoints, Direction::Incoming);
@@ -311,7 +312,7 @@ impl Daemon {
 
     fn adopt(&mut self, peer: PeerId, stream: TcpStream, endpoints: Endpoints, direction: Direction) {
         let now = self.clock.now();
-        let Some(ttl) = self.ttl(peer) else { return };
+        let Some(ttl) = self.config.ttl_of(endpoints.remote_address()) else { return };
         let signed = self.config.password_of(endpoints.remote_address()).is_some();
         match self.sessions.add(peer, stream, endpoints, ttl, signed, &mut self.events.transport) {
             Ok(connection) => {
@@ -349,9 +350,8 @@ impl Daemon {
 
     /// A message that came in time counts, however late it is looked at: before a peer is given up for its silence,
     /// everything that waits gets its turn, in a congestion too. After a stall kernel and readers had none either, if the
-    /// whole machine stood still.
-    async fn catch_up(&mut self) {
-        let now = self.clock.now();
+    /// whole machine stood still; then whatever falls due, such as the end of stale routes, waits for what has come.
+    async fn catch_up(&mut self, now: Instant) {
         let overdue = self.speaker.poll_timeout().is_some_and(|due| now - due > STALL);
         if overdue {
             tokio::time::sleep(KERNELS_TURN).await;
@@ -359,7 +359,8 @@ impl Daemon {
         } else if !self.speaker.misses_a_peer(now) {
             return;
         }
-        for _ in 0..READ_AHEAD * self.events.transport.len() {
+        // All that was read, and what was written beside it.
+        for _ in 0..(READ_AHEAD + 1) * self.events.transport.len() {
             let Some(event) = self.events.transport.try_next() else { return };
             self.transport_event(event);
             self.carry_out();
@@ -409,16 +410,6 @@ impl Daemon {
     /// Lets those look again who wait for something to happen.
     fn happened(&self) {
         self.changes.send_modify(|count| *count = count.wrapping_add(1));
-    }
-
-    /// The TTL of a peer's segments, whether it is configured itself or a member of a group that listens.
-    fn ttl(&self, peer: PeerId) -> Option<Ttl> {
-        let known = self.speaker.peer(peer)?;
-        if !known.is_dynamic() {
-            return self.config.reach_of(&known.config().name).map(|reach| reach.ttl);
-        }
-        let group = known.config().group.as_deref()?;
-        self.config.members.iter().find(|members| members.group == group).map(|members| members.ttl)
     }
 
     fn watch(&mut self, peer: PeerId) {

@@ -116,11 +116,10 @@ impl Sessions {
         inboxes: &mut Inboxes,
     ) -> io::Result<ConnectionId> {
         let id = ConnectionId(self.number());
-        if signed {
-            self.signed.insert(id, Signed::of(&stream)?);
-        }
+        let signed = signed.then(|| Signed::of(&stream)).transpose()?;
         let _io = self.io.runtime().enter();
         let connection = Connection::start(id, peer, stream, endpoints, ttl, inboxes.open())?;
+        self.signed.extend(signed.map(|signed| (id, signed)));
         self.connections.insert(id, connection);
         Ok(id)
     }

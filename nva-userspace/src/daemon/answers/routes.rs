@@ -47,22 +47,25 @@ fn advertised(state: &State<'_>, peer: &Peer, only: Option<Prefix>, all: bool) -
     let Some(up) = peer.established() else {
         return refuse(format!("the session with {} is down: it is told nothing", peer.config().name));
     };
+    let wanted = |prefix: Prefix| only.is_none_or(|only| only == prefix);
     let mut rows = BTreeMap::new();
     for (_, rib) in up.adj_ribs_out() {
-        for (prefix, outbound) in rib.iter() {
+        for (prefix, outbound) in rib.iter().filter(|(prefix, _)| wanted(*prefix)) {
             let (next_hop, attributes) = (outbound.next_hop.to_string(), &outbound.attributes);
             rows.insert(prefix, row(prefix, next_hop, attributes, "nva", "advertised", None));
         }
     }
     let rib = state.speaker.rib();
-    for (prefix, selected) in AfiSafi::ALL.into_iter().flat_map(|family| rib.iter_selected(family)).filter(|_| all) {
+    let families = AfiSafi::ALL.into_iter().filter(|_| all);
+    for (prefix, selected) in
+        families.flat_map(|family| rib.iter_selected(family)).filter(|(prefix, _)| wanted(*prefix))
+    {
         if let Some(Err(reason)) = state.speaker.exported(peer.id(), prefix) {
             let Route { next_hop, attributes, source, .. } = &selected.best;
             let (next_hop, reason) = (next_hop.to_string(), Some(reason.to_string()));
             rows.insert(prefix, row(prefix, next_hop, attributes, source.name(), "withheld", reason));
         }
     }
-    rows.retain(|prefix, _| only.is_none_or(|only| only == *prefix));
     Ok(Rows { rows: rows.into_values().collect() })
 }
 

@@ -35,10 +35,14 @@ impl Daemon {
         Ok(Reloaded { changes, passwords, restart })
     }
 
-    /// The peers that are reached in another way, or whose connections are signed and were not, or the other way round.
+    /// The peers that are reached in another way, or whose segments have another TTL, or are signed and were not, or the
+    /// other way round.
     fn moved(&self, new: &Config) -> BTreeSet<String> {
-        let is_signed = |config: &Config, peer: &Peer| config.password_of(peer.config().address).is_some();
-        let differs = |peer: &&Peer| is_signed(&self.config, peer) != is_signed(new, peer);
+        let segments = |config: &Config, peer: &Peer| {
+            let address = peer.config().address;
+            (config.password_of(address).is_some(), config.ttl_of(address))
+        };
+        let differs = |peer: &&Peer| segments(&self.config, peer) != segments(new, peer);
         let names = self.speaker.peers().iter().filter(differs).map(|peer| peer.config().name.clone());
         self.config.moved(new).into_iter().chain(names).collect()
     }
