@@ -90,12 +90,14 @@ fn perform(step: Step, rib: &mut Rib, held: &mut Held, metrics: &mut Metrics) ->
         }
         Step::WithdrawPeer { source } => {
             held.retain(|(_, other), _| *other != peer_id(source));
-            rib.withdraw_peer(peer_id(source), metrics)
+            let prefixes: Vec<Prefix> = rib.prefixes_of(peer_id(source)).collect();
+            prefixes.into_iter().filter_map(|prefix| rib.withdraw(prefix, peer_id(source), metrics)).collect()
         }
         Step::Metrics { metrics: new } => {
             let hops = (0..).map(next_hop).zip(new);
             metrics.0 = hops.filter_map(|(address, metric)| Some((address, u32::from(metric? % 4)))).collect();
-            rib.reconsider_changed(metrics)
+            let used: Vec<IpAddr> = rib.next_hops().collect();
+            rib.prefixes_through(&used).into_iter().filter_map(|prefix| rib.decide(prefix, metrics)).collect()
         }
     }
 }

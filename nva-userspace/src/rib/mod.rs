@@ -31,7 +31,7 @@ use self::decision::Ranking;
 use self::path::Path;
 use self::table::{Entry, Table};
 use crate::net::{AfiSafi, Prefix};
-use crate::route::{NextHop, PeerId, Route};
+use crate::route::{PeerId, Route};
 
 /// Adj-RIB-In and Loc-RIB for all peers and families.
 ///
@@ -70,36 +70,6 @@ impl Rib {
         self.table.decide(prefix, &self.config, next_hops)
     }
 
-    /// Takes out all that the peer sent: its session has ended. Costs what the peer's own routes cost.
-    pub fn withdraw_peer(&mut self, peer: PeerId, next_hops: &dyn NextHops) -> Vec<RibDelta> {
-        let prefixes: Vec<Prefix> = self.table.prefixes_of(Some(peer)).collect();
-        prefixes.into_iter().filter_map(|prefix| self.withdraw(prefix, peer, next_hops)).collect()
-    }
-
-    /// Runs the import policy again over what the source sent, without asking the peer for it.
-    pub fn reimport(
-        &mut self,
-        source: impl Into<Option<PeerId>>,
-        mut import: impl FnMut(&Route) -> Import,
-        next_hops: &dyn NextHops,
-    ) -> Vec<RibDelta> {
-        let source = source.into();
-        let prefixes: Vec<Prefix> = self.table.prefixes_of(source).collect();
-        let update = |prefix| {
-            let received = self.table.path(prefix, source)?.received.clone();
-            let import = import(&received);
-            self.update(received, import, next_hops)
-        };
-        prefixes.into_iter().filter_map(update).collect()
-    }
-
-    /// Decides anew for every prefix that has an accepted route through one of these next hops: their reachability or
-    /// metric changed (RFC 4271 §9.1.2.1).
-    pub fn reconsider(&mut self, changed: &[IpAddr], next_hops: &dyn NextHops) -> Vec<RibDelta> {
-        let prefixes = self.prefixes_through(changed);
-        prefixes.into_iter().filter_map(|prefix| self.table.decide(prefix, &self.config, next_hops)).collect()
-    }
-
     /// Every prefix that has an accepted route through one of these next hops.
     pub fn prefixes_through(&self, next_hops: &[IpAddr]) -> BTreeSet<Prefix> {
         next_hops.iter().flat_map(|address| self.table.prefixes_through(*address)).collect()
@@ -115,21 +85,9 @@ impl Rib {
         self.config = config;
     }
 
-    /// Asks about every next hop in use, and reconsiders those whose metric is not what it was. Costs one question for
-    /// each next hop, however many routes there are.
-    pub fn reconsider_changed(&mut self, next_hops: &dyn NextHops) -> Vec<RibDelta> {
-        let changed: Vec<IpAddr> = self
-            .table
-            .next_hops()
-            .filter(|(address, metric)| next_hops.metric(NextHop::Via(*address)) != *metric)
-            .map(|(address, _)| address)
-            .collect();
-        self.reconsider(&changed, next_hops)
-    }
-
     /// Every next hop of an accepted route, once.
     pub fn next_hops(&self) -> impl Iterator<Item = IpAddr> + '_ {
-        self.table.next_hops().map(|(address, _)| address)
+        self.table.next_hops()
     }
 
     /// What is selected for exactly this prefix.

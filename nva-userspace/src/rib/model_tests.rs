@@ -9,7 +9,7 @@ use super::fixtures::{Everywhere, LOCAL_ASN, Metrics, ip, local, peer, prefix, r
 use super::*;
 use crate::attributes::{AsPath, Origin};
 use crate::net::Asn;
-use crate::route::{Source, SourceKind};
+use crate::route::{NextHop, Source, SourceKind};
 
 const PREFIXES: [&str; 6] =
     ["0.0.0.0/0", "10.0.0.0/8", "10.1.0.0/16", "10.1.1.1/32", "2001:db8::/32", "2001:db8::1/128"];
@@ -28,7 +28,7 @@ enum Op {
     Update(Box<(Route, Import)>),
     Withdraw(Prefix, Option<PeerId>),
     WithdrawPeer(PeerId),
-    /// Next hops change, and the RIB is told which (or finds out by itself).
+    /// Next hops change, and those prefixes are decided again that this may concern, or all.
     Metrics(Metrics, bool),
     /// The import policy of a source changes: it sets this LOCAL_PREF, or rejects.
     Reimport(Option<PeerId>, Option<u32>),
@@ -88,7 +88,7 @@ fn any_op() -> impl Strategy<Value = Op> {
         12 => any_update().prop_map(|update| Op::Update(Box::new(update))),
         4 => (any_prefix(), any_source()).prop_map(|(prefix, source)| Op::Withdraw(prefix, source.peer())),
         1 => (1..6_u32).prop_map(|id| Op::WithdrawPeer(PeerId(id))),
-        2 => (any_metrics(), any::<bool>()).prop_map(|(metrics, told)| Op::Metrics(metrics, told)),
+        2 => (any_metrics(), any::<bool>()).prop_map(|(metrics, only)| Op::Metrics(metrics, only)),
         1 => (any_source(), prop::option::of(99..102_u32)).prop_map(|(source, pref)| Op::Reimport(source.peer(), pref)),
     ]
 }
@@ -178,6 +178,11 @@ fn choose_all(held: &Held, metrics: &Metrics, config: DecisionConfig) -> BTreeMa
     by_prefix.into_iter().filter_map(|(prefix, routes)| Some((prefix, choose(routes, metrics, config)?))).collect()
 }
 
+/// What follows when the answers about these next hops have changed.
+fn decide_all_through(rib: &mut Rib, next_hops: &[IpAddr], metrics: &Metrics) -> Vec<RibDelta> {
+    rib.prefixes_through(next_hops).into_iter().filter_map(|prefix| rib.decide(prefix, metrics)).collect()
+}
+
 /// The RIB, the model, and a follower that knows the deltas alone.
 struct Trial {
     rib: Rib,
@@ -201,16 +206,15 @@ impl Trial {
             }
             Op::WithdrawPeer(peer) => {
                 self.held.retain(|(_, source), _| *source != Some(peer));
-                self.rib.withdraw_peer(peer, &self.metrics)
+                let prefixes: Vec<Prefix> = self.rib.prefixes_of(peer).collect();
+                let withdraw = |prefix| self.rib.withdraw(prefix, peer, &self.metrics);
+                prefixes.into_iter().filter_map(withdraw).collect()
             }
-            Op::Metrics(metrics, told) => {
-                let changed = NEXT_HOPS.map(ip).into_iter().filter(|a| metrics.0.get(a) != self.metrics.0.get(a));
-                let changed: Vec<IpAddr> = changed.collect();
+            Op::Metrics(metrics, changed_only) => {
+                let changed = |a: &IpAddr| !changed_only || metrics.0.get(a) != self.metrics.0.get(a);
+                let changed: Vec<IpAddr> = NEXT_HOPS.map(ip).into_iter().filter(changed).collect();
                 self.metrics = metrics;
-                match told {
-                    true => self.rib.reconsider(&changed, &self.metrics),
-                    false => self.rib.reconsider_changed(&self.metrics),
-                }
+                decide_all_through(&mut self.rib, &changed, &self.metrics)
             }
             Op::Reimport(source, local_pref) => {
                 let import = |received: &Route| match local_pref {
@@ -222,7 +226,12 @@ impl Trial {
                         *result = import(received);
                     }
                 }
-                self.rib.reimport(source, import, &self.metrics)
+                let received: Vec<Route> = self.rib.routes_of(source).map(|one| one.route.clone()).collect();
+                let again = |received| {
+                    let import = import(&received);
+                    self.rib.update(received, import, &self.metrics)
+                };
+                received.into_iter().filter_map(again).collect()
             }
         }
     }
@@ -419,8 +428,7 @@ fn what_was_rejected_stays_and_says_why() {
     assert_eq!(rib.counts(PeerId(1)), Counts { received: 1, accepted: 0, best: 0 });
     assert_eq!(rib.prefixes(AfiSafi::Ipv4Unicast).collect::<Vec<_>>(), [received.prefix]);
     assert_eq!(rib.candidates(received.prefix)[0].standing.to_string(), "our own AS 65000 is in the AS path");
-    let deltas = rib.reimport(PeerId(1), |received| Import::Accepted(received.clone()), &Everywhere);
-    assert_eq!(deltas.len(), 1);
+    assert!(rib.update(received.clone(), Import::Accepted(received), &Everywhere).is_some());
     assert_eq!(rib.counts(PeerId(1)), Counts { received: 1, accepted: 1, best: 1 });
 }
 
@@ -445,11 +453,12 @@ fn an_unreachable_next_hop_takes_its_routes_out_and_brings_them_back() {
     for route in [&near, &far] {
         rib.update(route.clone(), Import::Accepted(route.clone()), &both);
     }
-    assert_eq!(rib.reconsider_changed(&both), []);
-    assert_eq!(rib.reconsider_changed(&only_far).len(), 1);
+    assert_eq!(rib.next_hops().collect::<Vec<_>>(), both.0.keys().copied().collect::<Vec<_>>());
+    assert_eq!(decide_all_through(&mut rib, &[ip("10.0.0.1"), ip("10.0.0.2")], &both), []);
+    assert_eq!(decide_all_through(&mut rib, &[ip("10.0.0.1")], &only_far).len(), 1);
     assert_eq!(rib.selected(near.prefix).map(|selected| &selected.best), Some(&far));
     let standing = |rib: &Rib| rib.candidates(near.prefix)[1].standing.to_string();
     assert_eq!(standing(&rib), "ineligible: next hop 10.0.0.1 is unreachable");
-    assert_eq!(rib.reconsider(&[ip("10.0.0.1")], &both).len(), 1);
+    assert_eq!(decide_all_through(&mut rib, &[ip("10.0.0.1")], &both).len(), 1);
     assert_eq!(standing(&rib), "lost to peer1: shorter AS path");
 }

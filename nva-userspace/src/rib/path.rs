@@ -123,9 +123,8 @@ impl fmt::Display for Ineligible {
 
 /// What the RIB wants to know about next hops.
 ///
-/// After an answer has changed, [`super::Rib::decide`] has to be called for every prefix with a route through the next
-/// hop, or [`super::Rib::reconsider`] or [`super::Rib::reconsider_changed`]; until then prefixes that share it may
-/// disagree about it.
+/// After an answer has changed, [`super::Rib::decide`] has to be called for every prefix of
+/// [`super::Rib::prefixes_through`] the next hop; until then prefixes that share it may disagree about it.
 pub trait NextHops {
     /// The interior cost of the way there (RFC 4271 §9.1.2.2 e); `None` if there is none. Never asked about
     /// [`NextHop::Own`] and [`NextHop::Discard`], which cost 0.

@@ -143,12 +143,9 @@ impl Table {
         self.by_next_hop.get(&next_hop).into_iter().flatten().copied()
     }
 
-    /// Every next hop of an accepted path, with the metric that it was last found to have.
-    pub fn next_hops(&self) -> impl Iterator<Item = (IpAddr, Option<u32>)> + '_ {
-        self.by_next_hop.iter().filter_map(|(address, prefixes)| {
-            let paths = &self.entry(*prefixes.first()?)?.paths;
-            Some((*address, paths.iter().find(|path| path.next_hop() == Some(*address))?.metric))
-        })
+    /// Every next hop of an accepted path.
+    pub fn next_hops(&self) -> impl Iterator<Item = IpAddr> + '_ {
+        self.by_next_hop.keys().copied()
     }
 
     pub fn counts(&self, source: SourceKey, family: AfiSafi) -> Counts {

@@ -134,8 +134,7 @@ impl Speaker {
         if peer.shares_paths() {
             self.count_shared_servers();
         }
-        let deltas = self.rib.withdraw_peer(id, &self.next_hops);
-        self.spread(deltas);
+        self.withdraw_without(id);
         self.waiting.remove(&id);
         self.counted.remove(&id);
         if let Some(fib) = &mut self.fib {

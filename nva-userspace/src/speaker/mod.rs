@@ -2,9 +2,11 @@
 //!
 //! Sans-I/O. Whoever drives it hands in [`Input`]s, calls [`Speaker::handle_timeout`] when [`Speaker::poll_timeout`]
 //! is due and [`Speaker::work`] while [`Speaker::has_work`], and after each carries out what [`Speaker::poll_output`]
-//! says until that says nothing. No call takes longer than a message is long or `work` is allowed to. Updates are not
-//! pushed: they are pulled by [`Speaker::poll_updates`] when a connection can take them, so a peer that does not
-//! read costs a set of pending prefixes and no queue (RFC 4271 §9.2.1 asks only that the newest state be sent).
+//! says until that says nothing. No call takes longer than a message is long or `work` is allowed to, but for the end of
+//! a session, which lists the prefixes of its routes, and the begin of one over routes of the last that are not all
+//! withdrawn yet. Updates are not pushed: they are pulled by [`Speaker::poll_updates`] when a connection can take them,
+//! so a peer that does not read costs a set of pending prefixes and no queue (RFC 4271 §9.2.1 asks only that the newest
+//! state be sent).
 
 mod aggregates;
 mod aggregation;

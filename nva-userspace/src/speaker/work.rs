@@ -18,6 +18,8 @@ pub(super) struct Work {
     journal: Journal,
     /// How long the journal was when it was shortened last.
     shortened_to: usize,
+    /// Peers that there are no more, whose routes have yet to go.
+    departed: BTreeSet<PeerId>,
     /// Prefixes whose paths have to be compared again.
     undecided: BTreeSet<Prefix>,
     /// The kernel's routes are to follow the Loc-RIB from here on.
@@ -80,8 +82,7 @@ const LONGEST_JOURNAL: usize = 100_000;
 impl Speaker {
     /// Whether something is left to do that would take too long for one turn: see [`Speaker::work`].
     pub fn has_work(&self) -> bool {
-        let Work { undecided, install, incoming, outgoing, .. } = &self.work;
-        !undecided.is_empty() || install.is_some() || !incoming.order.is_empty() || !outgoing.order.is_empty()
+        !self.is_settled() || !self.work.outgoing.order.is_empty()
     }
 
     /// Whether so much is left that routes should rather wait outside than come in.
@@ -92,7 +93,8 @@ impl Speaker {
     /// Does a piece of what is left: about so many routes in, and as many out. To be called again and again while
     /// [`has_work`](Self::has_work), between all other calls; outputs may follow.
     pub fn work(&mut self, limit: usize, now: Instant) {
-        let left = self.decide_some(limit);
+        let left = self.withdraw_departed(limit);
+        let left = self.decide_some(left);
         let left = self.install_some(left);
         self.take_in_some(left);
         self.queue_listeners();
@@ -166,7 +168,14 @@ impl Speaker {
         self.work.incoming.push(id);
     }
 
-    /// Does so at once: the numbers of the session that begins are not those of the one before.
+    /// This peer was removed: nothing will be known of it but its routes, until they are withdrawn.
+    pub(super) fn withdraw_without(&mut self, id: PeerId) {
+        if self.rib.prefixes_of(id).next().is_some() {
+            self.work.departed.insert(id);
+        }
+    }
+
+    /// Does so at once, however many are left: the numbers of the session that begins are not those of the one before.
     pub(super) fn withdraw_rest(&mut self, id: PeerId) {
         self.withdraw_some(id, usize::MAX);
     }
@@ -183,8 +192,27 @@ impl Speaker {
 
     /// Whether everything that came in has reached the Loc-RIB and the kernel's desired state.
     pub(super) fn is_settled(&self) -> bool {
-        let Work { undecided, install, incoming, .. } = &self.work;
-        undecided.is_empty() && install.is_none() && incoming.order.is_empty()
+        let Work { departed, undecided, install, incoming, .. } = &self.work;
+        departed.is_empty() && undecided.is_empty() && install.is_none() && incoming.order.is_empty()
+    }
+
+    fn withdraw_departed(&mut self, limit: usize) -> usize {
+        let mut left = limit;
+        while left > 0
+            && let Some(id) = self.work.departed.first().copied()
+        {
+            let piece: Vec<Prefix> = self.rib.prefixes_of(id).take(left).collect();
+            for prefix in &piece {
+                let delta = self.rib.withdraw(*prefix, id, &self.next_hops);
+                self.spread(delta);
+            }
+            left -= piece.len();
+            if left > 0 {
+                self.work.departed.remove(&id);
+                self.next_hops.forget_all_but(self.rib.next_hops().collect());
+            }
+        }
+        left
     }
 
     fn decide_some(&mut self, limit: usize) -> usize {

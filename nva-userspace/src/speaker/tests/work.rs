@@ -3,7 +3,7 @@
 use super::sim::Sim;
 use super::{MINUTE, OPEN, SOON, established, path, speaker};
 use crate::net::AfiSafi;
-use crate::packet;
+use crate::packet::{self, Notification, iana};
 use crate::speaker::{Established, Notice, Peer};
 
 const HUB: usize = 0;
@@ -83,6 +83,22 @@ fn a_table_that_goes_and_comes_back_goes_in_pieces() {
     assert_eq!(left(&sim), 0);
     sim.run_for(SOON);
     assert!(sim.learned(LISTENER, HUB).is_empty());
+}
+
+#[test]
+fn the_table_of_a_peer_that_is_removed_goes_in_pieces() {
+    let mut sim = network();
+    sim.piecemeal = true;
+    let (feeder, _) = sim.session(HUB, FEEDER).expect("a session");
+    let left = |sim: &Sim| sim.speakers[HUB].rib().routes_of(feeder).count();
+    let bye = Notification::cease(iana::cease::PEER_DECONFIGURED);
+    sim.operate(HUB, |hub, now| hub.remove_peer(feeder, bye, now));
+    assert_eq!((left(&sim), sim.learned(LISTENER, HUB).len()), (ROUTES, ROUTES));
+    let now = sim.now;
+    sim.speakers[HUB].work(10, now);
+    assert_eq!(left(&sim), ROUTES - 10);
+    work_off(&mut sim);
+    assert_eq!((left(&sim), sim.learned(LISTENER, HUB).len(), sim.kernel(HUB).len()), (0, 0, 0));
 }
 
 #[test]
