@@ -37,6 +37,14 @@ pub struct Process {
     pub log: PathBuf,
 }
 
+/// The last lines of a file; none if it cannot be read.
+pub fn tail(path: &Path) -> String {
+    let text = fs::read(path).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(LOG_TAIL)..].join("\n")
+}
+
 impl Process {
     /// Starts `command` in a process group of its own, with standard input empty and its output in `log`.
     pub fn start(name: &str, command: &mut Command, log: &Path) -> anyhow::Result<Process> {
@@ -69,10 +77,7 @@ impl Process {
 
     /// The last lines of its log.
     pub fn log_tail(&self) -> String {
-        let text = fs::read(&self.log).unwrap_or_default();
-        let text = String::from_utf8_lossy(&text);
-        let lines: Vec<&str> = text.lines().collect();
-        lines[lines.len().saturating_sub(LOG_TAIL)..].join("\n")
+        tail(&self.log)
     }
 
     /// Sends a signal, if it is still that process.

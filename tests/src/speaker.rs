@@ -46,7 +46,6 @@ pub struct Speaker {
     closed: bool,
     notification: Option<(u8, u8)>,
     updates: Vec<Vec<u8>>,
-    keepalives: usize,
 }
 
 impl Speaker {
@@ -61,7 +60,6 @@ impl Speaker {
             closed: false,
             notification: None,
             updates: Vec::new(),
-            keepalives: 0,
         };
         speaker.send(&open(identity)?);
         Ok(speaker)
@@ -115,11 +113,6 @@ impl Speaker {
         std::mem::take(&mut self.updates)
     }
 
-    /// How many KEEPALIVEs came.
-    pub fn keepalives(&self) -> usize {
-        self.keepalives
-    }
-
     fn hear(&mut self, message: Vec<u8>) {
         match message[18] {
             message_type::OPEN => {
@@ -128,7 +121,6 @@ impl Speaker {
             }
             message_type::KEEPALIVE => {
                 self.established |= self.opened;
-                self.keepalives += 1;
             }
             message_type::UPDATE => self.updates.push(message),
             message_type::NOTIFICATION => {

@@ -295,7 +295,7 @@ fn read_attribute(route: &mut Route, line: &str) -> anyhow::Result<()> {
             let global = value.split_whitespace().next().unwrap_or_default();
             route.next_hop = global.parse().with_context(|| format!("next hop {value:?}"))?;
         }
-        Some(("BGP.as_path", value)) => route.as_path = parse_path(value),
+        Some(("BGP.as_path", value)) => route.as_path = parse_path(value)?,
         Some(_) | None => {}
     }
     Ok(())

@@ -18,6 +18,8 @@ const ESTABLISHED: u64 = 6;
 
 /// Attribute types (RFC 4271 §5, RFC 4760 §3, RFC 1997, RFC 4360, RFC 8092).
 const AS_PATH: u64 = 2;
+/// A segment's type (RFC 4271 §4.3).
+const AS_SEQUENCE: u64 = 2;
 const NEXT_HOP: u64 = 3;
 const COMMUNITIES: u64 = 8;
 const MP_REACH_NLRI: u64 = 14;
@@ -77,7 +79,7 @@ impl Program for Gobgp {
                     let Some(from) = path.neighbour.as_deref().and_then(|text| text.parse().ok()) else { continue };
                     let Ok(peer) = setup.router.peer_at(from) else { continue };
                     let next_hop = path.next_hop().with_context(|| format!("{prefix} has no next hop"))?;
-                    routes.push(Route { prefix, next_hop, as_path: path.as_path(), peer: peer.name.clone() });
+                    routes.push(Route { prefix, next_hop, as_path: path.as_path()?, peer: peer.name.clone() });
                 }
             }
         }
@@ -145,10 +147,14 @@ impl TablePath {
         Ok(communities)
     }
 
-    fn as_path(&self) -> Vec<u32> {
+    fn as_path(&self) -> anyhow::Result<Vec<u32>> {
         let segments = self.attribute(AS_PATH).and_then(|attribute| attribute["as_paths"].as_array());
-        let numbers = segments.into_iter().flatten().filter_map(|segment| segment["asns"].as_array()).flatten();
-        numbers.filter_map(|number| u32::try_from(number.as_u64()?).ok()).collect()
+        let mut path = Vec::new();
+        for segment in segments.into_iter().flatten() {
+            ensure!(segment["segment_type"] == AS_SEQUENCE, "not a sequence of AS numbers: {segment}");
+            path.extend(serde_json::from_value::<Vec<u32>>(segment["asns"].clone())?);
+        }
+        Ok(path)
     }
 }
 

@@ -31,7 +31,7 @@ use nix::sys::signal::Signal;
 use serde::{Deserialize, Serialize};
 
 use crate::netns::Namespace;
-use crate::process::Process;
+use crate::process::{Process, tail};
 use crate::resources::Resources;
 use crate::wait::wait_until;
 
@@ -322,6 +322,17 @@ impl Daemon {
             self.processes.push(resources.process(&name, &mut command, &log)?);
         }
         Ok(())
+    }
+
+    /// The ends of its logs: of what its processes print, and of those that some write themselves.
+    pub fn logs(&self) -> String {
+        let entries = fs::read_dir(&self.setup.directory).into_iter().flatten().flatten();
+        let is_log = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "log");
+        let mut logs: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(is_log).collect();
+        logs.sort();
+        let name = |path: &PathBuf| path.file_name().map(|name| name.display().to_string()).unwrap_or_default();
+        let shown = |path: &PathBuf| format!("-- {} of {}:\n{}\n", name(path), self.setup.machine, tail(path));
+        logs.iter().map(shown).collect()
     }
 
     fn check_alive(&self) -> anyhow::Result<()> {

@@ -128,7 +128,7 @@ impl RouteRow {
             bail!("{} has next hop {:?}", self.prefix, self.next_hop);
         };
         let peer = self.source.clone();
-        Ok(Route { prefix: self.prefix.parse()?, next_hop, as_path: parse_path(&self.as_path), peer })
+        Ok(Route { prefix: self.prefix.parse()?, next_hop, as_path: parse_path(&self.as_path)?, peer })
     }
 }
 

@@ -43,11 +43,14 @@ impl Program for Openbgpd {
         let reply: Rib = serde_json::from_str(&text).with_context(|| format!("bgpctl says {text}"))?;
         let learned = reply.rib.into_iter().filter_map(|row| {
             // Our own routes are no peer's.
-            let peer = setup.router.peer_at(row.neighbor.remote_addr?.parse().ok()?).ok()?;
-            let as_path = parse_path(&row.as_path);
-            Some(Route { prefix: row.prefix, next_hop: row.exit_nexthop, as_path, peer: peer.name.clone() })
+            let peer = setup.router.peer_at(row.neighbor.remote_addr.as_deref()?.parse().ok()?).ok()?;
+            Some((row, peer.name.clone()))
         });
-        Ok(learned.collect())
+        let route = |(row, peer): (RibRow, String)| {
+            let as_path = parse_path(&row.as_path)?;
+            Ok(Route { prefix: row.prefix, next_hop: row.exit_nexthop, as_path, peer })
+        };
+        learned.map(route).collect()
     }
 
     fn withdraw(&self, setup: &Setup, prefix: IpNet) -> anyhow::Result<()> {

@@ -1,5 +1,6 @@
 //! Sessions and routes in one shape, whichever daemon they come from.
 
+use anyhow::Context;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -40,7 +41,8 @@ impl Route {
     }
 }
 
-/// The numbers of an AS path that is only a sequence, as every daemon prints it.
-pub(super) fn parse_path(text: &str) -> Vec<u32> {
-    text.split_whitespace().filter_map(|number| number.parse().ok()).collect()
+/// The numbers of an AS path that is only a sequence, as every daemon prints it; any other is an error.
+pub(super) fn parse_path(text: &str) -> anyhow::Result<Vec<u32>> {
+    let numbers = text.split_whitespace().map(str::parse).collect::<Result<_, _>>();
+    numbers.with_context(|| format!("not a sequence of AS numbers: {text:?}"))
 }

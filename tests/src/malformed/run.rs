@@ -30,7 +30,7 @@ const START_PATIENCE: Duration = Duration::from_secs(60);
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// For how long nothing may have changed when what is seen counts as final: longer than any daemon here holds an
-/// announcement back.
+/// announcement back. Where a row looks as if the daemon had not come to it yet, it gets [`PATIENCE`].
 const QUIET: Duration = Duration::from_secs(3);
 
 /// A daemon with its peers.
@@ -66,7 +66,7 @@ fn perform(kind: Kind, trials: &[(usize, &Trial)], outcomes: &mut [Outcome]) -> 
             perform(kind, second, outcomes)?;
         }
         (result, _) => {
-            let found = result.with_context(|| format!("{kind}:\n{}", stage.logs()))?;
+            let found = result.with_context(|| format!("{kind}:\n{}", stage.daemon.logs()))?;
             trials.iter().zip(found).for_each(|((index, _), outcome)| outcomes[*index] = outcome);
         }
     }
@@ -135,14 +135,15 @@ impl Stage {
     /// Waits until nothing changes any more.
     fn settle(&mut self) -> anyhow::Result<()> {
         let mut last = (Vec::new(), Instant::now());
-        wait_until(PATIENCE + QUIET, "the end of all changes", || {
+        wait_until(2 * PATIENCE + QUIET, "the end of all changes", || {
             self.pump();
             let now: Vec<Outcome> = self.senders.iter().map(|(trial, speaker)| self.outcome(trial, speaker)).collect();
+            let enough = if now.contains(&Outcome::Stuck) { PATIENCE } else { QUIET };
             if now != last.0 {
                 last = (now, Instant::now());
             }
             let for_good = last.1.elapsed();
-            ensure!(for_good >= QUIET, "a change {for_good:?} ago");
+            ensure!(for_good >= enough, "a change {for_good:?} ago");
             Ok(())
         })
     }
@@ -203,10 +204,6 @@ impl Stage {
 
     fn is_alive(&self) -> bool {
         self.daemon.processes.iter().all(Process::is_alive)
-    }
-
-    fn logs(&self) -> String {
-        self.daemon.processes.iter().map(|process| format!("-- {}:\n{}\n", process.name, process.log_tail())).collect()
     }
 }
 

@@ -5,6 +5,7 @@
 pub mod capture;
 pub mod crowd;
 pub mod custom;
+pub mod netstat;
 pub mod octets;
 pub mod place;
 pub mod raw;
@@ -117,8 +118,7 @@ pub fn wait_for<T>(lab: &Lab, what: &str, look: impl FnMut() -> anyhow::Result<T
 
 /// The ends of the logs of everything that runs in a lab.
 pub fn logs(lab: &Lab) -> String {
-    let processes = lab.state.daemons.iter().flat_map(|daemon| &daemon.processes);
-    processes.map(|process| format!("-- {}:\n{}\n", process.name, process.log_tail())).collect()
+    lab.state.daemons.iter().map(Daemon::logs).collect()
 }
 
 /// Waits until the daemons of these machines answer and have all their sessions.

@@ -155,6 +155,9 @@ pub fn member(last: u8, hold_time: u16) -> Identity {
     Identity { address, asn: FIRST_ASN + u32::from(last), hold_time, extended: false }
 }
 
+/// How many connections of one peer the hub has at most.
+pub const MOST_CONNECTIONS: u64 = 8;
+
 /// Where the hub listens.
 pub fn hub() -> SocketAddr {
     SocketAddr::from((HUB, 179))

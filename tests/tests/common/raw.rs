@@ -92,11 +92,11 @@ impl Raw {
         self.behaviour.sends_no_keepalives.store(true, Ordering::Relaxed);
     }
 
-    /// The longest time without a message since the last call.
+    /// The longest time without a message that ended since the last call, or that still lasts.
     pub fn take_longest_gap(&self) -> Duration {
         let mut log = self.log();
-        log.note_gap();
-        std::mem::take(&mut log.longest_gap)
+        let lasting = log.last.map_or(Duration::ZERO, |last| last.elapsed());
+        std::mem::take(&mut log.longest_gap).max(lasting)
     }
 }
 
@@ -119,7 +119,7 @@ impl Log {
         self.announced += update.announced.len();
     }
 
-    /// A message came, or somebody wants to know how long none did.
+    /// A message came.
     fn note_gap(&mut self) {
         let now = Instant::now();
         if let Some(last) = self.last.replace(now) {

@@ -185,8 +185,7 @@ impl Scene {
 
     /// The ends of the logs of everything that runs.
     fn logs(&self) -> String {
-        let processes = self.wire.daemons().iter().flat_map(|daemon| &daemon.processes);
-        processes.map(|process| format!("-- {}:\n{}\n", process.name, process.log_tail())).collect()
+        self.wire.daemons().iter().map(Daemon::logs).collect()
     }
 
     /// Ends the capture and looks at what `nva` sent: it is dissected without any complaint.

@@ -3,6 +3,7 @@
 use anyhow::ensure;
 use nva_tests::daemon::{Kind, Options, Peer};
 
+use crate::common::netstat::{TOO_FAR, WRONG_KEY, counted};
 use crate::common::route;
 use crate::scene::{Cast, NVA_ASN, OTHER_ASN, Scene, from_nva, next_hop_of, prefix};
 
@@ -11,12 +12,6 @@ const FROM_OTHER: &str = "192.0.2.0/24";
 
 /// Segments that a machine has thrown away until its attempts and those of its peer count as refused.
 const REFUSED: u64 = 3;
-
-/// The kernel's counters of segments with another signature, also of those where none is wanted.
-const WRONG_KEY: [&str; 2] = ["TCPMD5Failure", "TCPMD5Unexpected"];
-
-/// And of those with a lower TTL than 255.
-const TOO_FAR: [&str; 1] = ["TCPMinTTLDrop"];
 
 /// Another key keeps both out, right lets them in.
 pub fn md5(kind: Kind) {
@@ -73,23 +68,13 @@ fn reconfigure(scene: &mut Scene, machine: &str, change: impl FnMut(&mut Peer)) 
 
 /// Waits until a machine's kernel has thrown away what it should.
 fn wait_for_drops(scene: &Scene, machine: &str, counters: &[&str]) {
-    let before = counted(scene, machine, counters).unwrap_or_else(|error| panic!("{error:#}"));
+    let namespace = scene.wire.namespace(machine).expect("a machine");
+    let before = counted(namespace, counters).unwrap_or_else(|error| panic!("{error:#}"));
     scene.wait_for(&format!("segments that {machine} does not take"), || {
-        let now = counted(scene, machine, counters)?;
+        let now = counted(namespace, counters)?;
         ensure!(now >= before + REFUSED, "{counters:?} of {machine} are {now} after {before}");
         Ok(())
     });
-}
-
-/// The sum of counters of `/proc/net/netstat`, which has a line of names above one of numbers for each group.
-fn counted(scene: &Scene, machine: &str, counters: &[&str]) -> anyhow::Result<u64> {
-    let text = scene.wire.namespace(machine)?.run(&["cat", "/proc/net/netstat"])?;
-    let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split(' ').collect()).collect();
-    let (groups, _) = lines.as_chunks();
-    let columns = groups.iter().flat_map(|[names, numbers]| names.iter().zip(numbers));
-    let found: Vec<&str> = columns.filter(|(name, _)| counters.contains(name)).map(|(_, number)| *number).collect();
-    ensure!(found.len() == counters.len(), "not all of {counters:?} are in {text}");
-    found.into_iter().map(|number| Ok(number.parse::<u64>()?)).sum()
 }
 
 fn assert_down(scene: &Scene, machine: &str) {

@@ -10,7 +10,7 @@ use nva_tests::wait::seen;
 use tokio::sync::oneshot;
 
 use crate::common::crowd::{Member, Seen};
-use crate::common::place::{CROWD, MEMBERS, Place, hub};
+use crate::common::place::{CROWD, MEMBERS, MOST_CONNECTIONS, Place, hub};
 use crate::turn;
 
 /// This many members, in a thread of their own until `stop` goes.
@@ -95,6 +95,8 @@ fn a_peer_that_connects_again_and_again_has_few_connections_at_once() {
         let refused = place.refused("too-many-connections");
         seen(refused > 2000, || format!("{refused} of {connected}"))
     });
+    let open = place.show("connections")["open"].as_u64().expect("a count");
+    assert!(open <= MOST_CONNECTIONS, "{open} of {connected}");
     let after = place.memory();
     println!("{connected} connections of a peer: memory {before} KiB before, {after} KiB after");
     assert!(after < before + 8 * 1024, "{before} KiB before, {after} KiB after");

@@ -9,7 +9,7 @@ use nva_tests::speaker::{connect, message};
 use nva_tests::wait::seen;
 
 use crate::common::octets::{self, Identity, UPDATE, announcement, numbered, withdrawal};
-use crate::common::place::{self, HUB, Place, hub};
+use crate::common::place::{self, HUB, MOST_CONNECTIONS, Place, hub};
 use crate::common::raw::Raw;
 use crate::turn;
 
@@ -115,6 +115,9 @@ fn half_opened_connections_of_a_peer_are_few() {
         let refused = scene.place.refused("too-many-connections");
         seen(refused >= 5, || format!("{refused} of {}", half.len()))
     });
+    // Beside those of the two that go on.
+    let open = scene.place.show("connections")["open"].as_u64().expect("a count");
+    assert!(open <= 2 + MOST_CONNECTIONS, "{open} of {}", half.len());
     scene.is_unharmed();
 }
 

@@ -71,10 +71,14 @@ fn a_drained_router_marks_what_it_announces_and_a_refresh_asks_for_all_of_it() {
     });
     assert_eq!(routes["communities"][0], "graceful-shutdown", "{routes}");
     assert!(done(&lab, "there", &["show", "peers"]).contains("Established (drained)"));
-    let before = nva_peer(&lab, "here", "there").expect("a row")["messages_in"].as_u64().expect("a number");
+    let refreshes = |row: &Value| {
+        let count = |pointer: &str| row.pointer(pointer).and_then(Value::as_u64).expect("a number");
+        (count("/refreshes_out/requests"), count("/refreshes_in/ends"))
+    };
+    let before = refreshes(&nva_peer(&lab, "here", "there").expect("a row"));
     let said = done(&lab, "here", &["peer", "refresh", "th*", "--in"]);
     assert!(said.contains("asked for its routes again (ipv4-unicast"), "{said}");
-    wait_for_peer(&lab, "here", "there", "the routes again", |row| row["messages_in"].as_u64() > Some(before));
+    wait_for_peer(&lab, "here", "there", "the routes again", |row| refreshes(row) == (before.0 + 1, before.1 + 1));
     done(&lab, "there", &["undrain"]);
     wait_for(&lab, "no mark", || {
         let reply = nva_json(&lab, "here", &["show", "routes", "203.0.113.0/24"])?;

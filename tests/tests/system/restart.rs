@@ -84,8 +84,7 @@ fn wait_for_stale(lab: &Lab, stale: u64, received: u64) -> Value {
 }
 
 fn helper_log(lab: &Lab) -> String {
-    let helper = lab.daemon("helper").expect("a daemon");
-    helper.processes.iter().map(|process| process.log_tail()).collect()
+    lab.daemon("helper").expect("a daemon").logs()
 }
 
 #[test]

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use anyhow::{bail, ensure};
+use anyhow::{Context, bail, ensure};
 use nva_tests::lab::Lab;
 use nva_tests::topology::{Machine, in_vnet};
 use nva_tests::wait::wait_until;
 
 use crate::common::custom::Custom;
+use crate::common::netstat::{WRONG_KEY, counted};
 use crate::common::{PATIENCE, quiet_lab_of};
 
 const HUB: u8 = 20;
@@ -20,12 +21,16 @@ struct Leaf {
     gets_in: bool,
 }
 
-/// Whoever knows the password may come from here.
-const RANGE: &str =
-    "[[peer-group]]\nname = \"range\"\nlisten = [\"10.13.76.80/28\"]\nasn = \"65080-65095\"\npassword = \"ranged\"\n";
+/// Whoever knows the password may come from here, and whoever is near enough from there.
+const RANGES: &str = "\
+    [[peer-group]]\nname = \"range\"\nlisten = [\"10.13.76.80/29\"]\nasn = \"65080-65087\"\npassword = \"ranged\"\n\
+    [[peer-group]]\nname = \"near\"\nlisten = [\"10.13.76.88/29\"]\nasn = \"65088-65095\"\nttl-security = 2\n";
 
-/// Every attempt is given up after 20 s and repeated: by then a peer that gets in has got in.
+/// An attempt sends its first segment at once and after 1, 3 and 7 s: by then a peer that gets in has got in.
 const TRIED: Duration = Duration::from_secs(12);
+
+/// Segments that the hub's kernel has thrown away until an attempt counts as refused.
+const REFUSED: u64 = 3;
 
 fn configuration(last: u8, peers: &[(u8, &str)]) -> String {
     let peer = |(last, more): &(u8, &str)| {
@@ -43,34 +48,45 @@ fn configuration(last: u8, peers: &[(u8, &str)]) -> String {
 
 fn state(daemon: &Custom, peer: &str) -> anyhow::Result<(String, u64)> {
     let row = daemon.peer(peer)?;
-    let seconds = row["state_seconds"].as_u64().unwrap_or_default();
-    Ok((row["state"].as_str().unwrap_or_default().to_owned(), seconds))
+    let seconds = row["state_seconds"].as_u64().context("no state_seconds")?;
+    Ok((row["state"].as_str().context("no state")?.to_owned(), seconds))
+}
+
+/// Waits until a daemon has a session with a peer; `hub` has something to say if it does not come.
+fn wait_established(daemon: &Custom, peer: &str, hub: &Custom) {
+    wait_until(PATIENCE, &format!("the session with {peer}"), || {
+        let (state, _) = state(daemon, peer)?;
+        ensure!(state == "Established", "{state}; {}", hub.log());
+        Ok(())
+    })
+    .unwrap_or_else(|error| panic!("{error:#}"));
+}
+
+/// What a daemon logs of a session that comes up.
+fn established(peer: &str) -> String {
+    format!("session established peer=\"{peer}\"")
 }
 
 /// One hub and these leaves, each tried long enough.
 fn try_all(leaves: &[Leaf]) -> (Lab, Custom, Vec<Custom>) {
     let name = |last: u8| format!("m{last}");
-    let machines = leaves.iter().map(|leaf| leaf.last).chain([HUB, 81, 82]);
+    let machines = leaves.iter().map(|leaf| leaf.last).chain([HUB, 81, 82, 89, 90]);
     let lab = quiet_lab_of(machines.map(|last| Machine::new(&name(last), in_vnet(last))).collect());
     let peers: Vec<_> = leaves.iter().map(|leaf| (leaf.last, leaf.hubs)).collect();
-    let hub = Custom::start(&lab, &name(HUB), &(configuration(HUB, &peers) + RANGE));
+    let hub = Custom::start(&lab, &name(HUB), &(configuration(HUB, &peers) + RANGES));
     let start = |leaf: &Leaf| Custom::start(&lab, &name(leaf.last), &configuration(leaf.last, &[(HUB, leaf.own)]));
     let daemons: Vec<Custom> = leaves.iter().map(start).collect();
     for leaf in leaves.iter().filter(|leaf| leaf.gets_in) {
-        wait_until(PATIENCE, &format!("the session with {}", leaf.last), || {
-            let (state, _) = state(&hub, &format!("p{}", leaf.last))?;
-            ensure!(state == "Established", "{state}; {}", hub.log());
-            Ok(())
-        })
-        .unwrap_or_else(|error| panic!("{error:#}"));
+        wait_established(&hub, &format!("p{}", leaf.last), &hub);
     }
     (lab, hub, daemons)
 }
 
-/// Those that must not get in have not, although they had the time for several attempts.
+/// Those that must not get in have not, although they had the time.
 fn nobody_else(hub: &Custom, daemons: &[Custom], leaves: &[Leaf]) {
     let good = leaves.iter().find(|leaf| leaf.gets_in).expect("one that gets in");
-    wait_until(PATIENCE + TRIED, "several attempts", || {
+    assert!(hub.log().contains(&established(&format!("p{}", good.last))), "{}", hub.log());
+    wait_until(PATIENCE + TRIED, "the others' attempts", || {
         let (_, seconds) = state(hub, &format!("p{}", good.last))?;
         ensure!(seconds >= TRIED.as_secs(), "{seconds} s so far");
         Ok(())
@@ -81,10 +97,23 @@ fn nobody_else(hub: &Custom, daemons: &[Custom], leaves: &[Leaf]) {
         for (end, peer) in &both {
             let row = end.peer(peer).expect("a peer");
             assert_ne!(row["state"], "Established", "{row}");
-            let never = format!("session established peer=\"{peer}\"");
-            assert!(!end.log().contains(&never), "{}", end.log());
+            assert!(!end.log().contains(&established(peer)), "{}", end.log());
         }
     }
+}
+
+/// Starts a machine with these words about the hub, and waits until the hub's kernel has thrown away its attempts.
+fn try_in_vain(lab: &Lab, last: u8, words: &str, counters: &[&str]) -> Custom {
+    let hub = lab.namespace(&format!("m{HUB}")).expect("the hub");
+    let before = counted(hub, counters).expect("counters");
+    let daemon = Custom::start(lab, &format!("m{last}"), &configuration(last, &[(HUB, words)]));
+    wait_until(PATIENCE, "attempts of a stranger", || {
+        let now = counted(hub, counters)?;
+        ensure!(now >= before + REFUSED, "{counters:?} are {now} after {before}");
+        Ok(())
+    })
+    .unwrap_or_else(|error| panic!("{error:#}"));
+    daemon
 }
 
 fn wait_for_log(daemon: &Custom, words: &str) {
@@ -107,14 +136,11 @@ fn only_the_right_password_makes_a_session() {
         wait_for_log(&hub, words);
     }
     let member = Custom::start(&lab, "m81", &configuration(81, &[(HUB, "password = \"ranged\"")]));
-    let stranger = Custom::start(&lab, "m82", &configuration(82, &[(HUB, "password = \"strange\"")]));
-    wait_until(PATIENCE, "the member of a range", || {
-        let (state, _) = state(&member, &format!("p{HUB}"))?;
-        ensure!(state == "Established", "{state}; {}", hub.log());
-        Ok(())
-    })
-    .unwrap_or_else(|error| panic!("{error:#}"));
-    assert_ne!(state(&stranger, &format!("p{HUB}")).map(|(state, _)| state).ok().as_deref(), Some("Established"));
+    wait_established(&member, &format!("p{HUB}"), &hub);
+    assert!(hub.log().contains(&established("range-10.13.76.81")), "{}", hub.log());
+    let stranger = try_in_vain(&lab, 82, "password = \"strange\"", &WRONG_KEY);
+    assert_ne!(state(&stranger, &format!("p{HUB}")).expect("a peer").0, "Established");
+    assert!(!hub.log().contains("range-10.13.76.82"), "{}", hub.log());
     let shown = hub.tell(&["show", "config"]).expect("an answer");
     assert!(shown.contains("password = \"********\"") && !shown.contains("right"), "{shown}");
     for daemon in daemons.iter().chain([&hub]) {
@@ -133,8 +159,20 @@ fn who_is_further_away_than_allowed_gets_no_session() {
         Leaf { last: 45, hubs: "ttl-security = 2", own: "multihop = 253", gets_in: false },
         Leaf { last: 46, hubs: "ttl-security = 4", own: "multihop = 251", gets_in: false },
     ];
-    let (_lab, hub, daemons) = try_all(&leaves);
+    let (lab, hub, daemons) = try_all(&leaves);
     nobody_else(&hub, &daemons, &leaves);
+    let member = Custom::start(&lab, "m89", &configuration(89, &[(HUB, "ttl-security = 2")]));
+    wait_established(&member, &format!("p{HUB}"), &hub);
+    // Too far away, nobody becomes a member.
+    let stranger = Custom::start(&lab, "m90", &configuration(90, &[(HUB, "multihop = 253")]));
+    wait_until(PATIENCE, "the refusal", || {
+        let row = stranger.peer(&format!("p{HUB}"))?;
+        ensure!(row["last_error"].to_string().contains("closed by the peer"), "{row}");
+        Ok(())
+    })
+    .unwrap_or_else(|error| panic!("{error:#}"));
+    let peers = hub.ask(&["show", "peers"]).expect("an answer").to_string();
+    assert!(peers.contains("near-10.13.76.89") && !peers.contains("10.13.76.90"), "{peers}");
     let connections = hub.ask(&["show", "connections"]).expect("an answer");
     let too_far = connections["refused"].as_array().and_then(|rows| rows.iter().find(|row| row["reason"] == "too-far"));
     assert!(too_far.is_some_and(|row| row["count"].as_u64() > Some(0)), "{connections}");

@@ -107,7 +107,7 @@ impl Program for Frr {
                     let (Ok(peer), Some(hop)) = (setup.router.peer_at(path.peer()), path.nexthops.first()) else {
                         continue;
                     };
-                    let as_path = parse_path(&path.path);
+                    let as_path = parse_path(&path.path)?;
                     routes.push(Route { prefix, next_hop: hop.ip, as_path, peer: peer.name.clone() });
                 }
             }
