@@ -112,6 +112,25 @@ fn repeats_an_anchor(node: &Node, repeated: bool) -> bool {
     }
 }
 
+/// The largest expression that the C library is asked about, once repetitions are written out. It takes up to a hundredth
+/// of a second for those, and minutes to compile some that are three times as large.
+const LARGEST_FOR_FRR: usize = 60;
+
+/// How many atoms the expression has once repetitions are written out.
+fn size(alternatives: &[Vec<Node>]) -> usize {
+    let one = |node: &Node| match node {
+        Node::Group(alternatives) => size(alternatives) + 1,
+        Node::Repeat { node, least, most, .. } => {
+            let times = most.unwrap_or(least + 1).max(1);
+            times * size(&[vec![Node::clone(node)]])
+        }
+        // FRR writes it as a group of three.
+        Node::Border => 4,
+        Node::Literal(_) | Node::Start | Node::End | Node::Any | Node::Class { .. } => 1,
+    };
+    alternatives.iter().flatten().map(one).sum()
+}
+
 /// What FRR's bgpd makes of it: `_` replaced, compiled by the C library.
 fn is_found_by_frr(expression: &str, text: &str) -> bool {
     let replaced = CString::new(expression.replace('_', "(^|[,{}() ]|$)")).expect("no zero in it");
@@ -214,6 +233,9 @@ proptest! {
             let text = path.to_string();
             let found = expression.is_match(&path);
             prop_assert_eq!(found, is_found(&alternatives, text.as_bytes()), "`{}` in `{}`", written, text);
+            if size(&alternatives) > LARGEST_FOR_FRR {
+                continue;
+            }
             let more = alternatives.iter().flatten().any(|node| repeats_an_anchor(node, false));
             let at_frr = is_found_by_frr(&written, &text);
             prop_assert!(at_frr == found || more && at_frr, "FRR: {} for `{}` in `{}`", at_frr, written, text);
