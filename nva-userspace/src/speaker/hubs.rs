@@ -96,13 +96,15 @@ impl Speaker {
         }
     }
 
-    /// The place of a hub among us and those that share with us.
+    /// The place of a hub, ourselves or a fellow, among those that share, as it counts them itself: everybody counts
+    /// himself, and us only those whom we tell that we share.
     fn place(&self, server: &Peer, hub: RouterId) -> Share {
         let fellows = self.fellow_hubs(server).filter_map(|(_, standing)| match standing {
             HubStanding::Sharing(id) => Some(id),
             HubStanding::Down | HubStanding::Absent => None,
         });
-        let all: Vec<RouterId> = fellows.chain([self.config.router_id]).collect();
+        let own = Some(self.config.router_id).filter(|own| *own == hub || shares(server));
+        let all: Vec<RouterId> = fellows.chain(own).collect();
         Share { index: all.iter().filter(|id| **id < hub).count(), of: all.len() }
     }
 
@@ -159,7 +161,7 @@ impl Speaker {
     fn tell_presence(&mut self, id: PeerId, server: PeerId) {
         let Some(server) = self.peer(server) else { return };
         let prefix = Prefix::host(server.config.address);
-        let present = !server.admin.is_drained() && server.established.as_ref().is_some_and(|up| up.ready);
+        let present = shares(server);
         let Some(up) = self.peers.get_mut(id).and_then(|hub| hub.established.as_mut()) else { return };
         let attributes = PathAttributes {
             local_pref: Some(DEFAULT_LOCAL_PREF),
@@ -177,4 +179,9 @@ impl Speaker {
             self.waiting.insert(id);
         }
     }
+}
+
+/// Whether we tell fellow hubs that we share paths out towards this route server.
+fn shares(server: &Peer) -> bool {
+    !server.admin.is_drained() && server.established.as_ref().is_some_and(|up| up.ready)
 }

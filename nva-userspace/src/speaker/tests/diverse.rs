@@ -256,17 +256,35 @@ fn a_hub_that_loses_the_route_server_alone_no_longer_counts() {
     network.sim.run_until("three again", 2 * MINUTE, |sim| hubs.iter().all(|hub| sharing(sim, *hub) == 3));
 }
 
-/// Before maintenance a hub hands its share over while it still tells it itself.
+/// Such a hub still tells its fellows their shares, without counting itself among them, as they do not count it.
+#[test]
+fn a_hub_without_the_route_server_has_a_path_told_that_only_it_has() {
+    let mut network = Network::converged(6, 3, 2);
+    let (hubs, nva) = (network.hubs.clone(), network.nvas[0]);
+    for (one, other) in [(hubs[0], SERVER), (hubs[1], nva), (hubs[2], nva)] {
+        network.sim.reset(one, other);
+        network.sim.cut(one, other);
+    }
+    network.sim.run_for(SOON);
+    network.run_until_told("both paths", SOON, &hubs[1..], &["10.13.76.100", "10.13.76.101"]);
+}
+
+/// Before maintenance, its own or the route server's, a hub hands its share over while it still tells it itself.
 #[test]
 fn a_drained_hub_no_longer_counts() {
-    let mut network = Network::converged(10, 3, 2);
-    let hubs = network.hubs.clone();
-    let now = network.sim.now;
-    network.sim.speakers[hubs[0]].drain_router(true, now);
-    network.sim.run_until("two hubs", MINUTE, |sim| sharing(sim, hubs[1]) == 2 && sharing(sim, hubs[2]) == 2);
-    network.sim.run_for(SOON);
-    network.reset(hubs[0]);
-    assert_eq!(told(&network.sim, &hubs[1..]).len(), 2, "its fellows tell all already");
+    for router in [true, false] {
+        let mut network = Network::converged(10, 3, 2);
+        let hubs = network.hubs.clone();
+        let (server, _) = network.sim.session(hubs[0], SERVER).expect("a session");
+        network.sim.operate(hubs[0], |speaker, now| match router {
+            true => speaker.drain_router(true, now),
+            false => speaker.drain(server, true, now),
+        });
+        network.sim.run_until("two hubs", MINUTE, |sim| sharing(sim, hubs[1]) == 2 && sharing(sim, hubs[2]) == 2);
+        network.sim.run_for(SOON);
+        network.reset(hubs[0]);
+        assert_eq!(told(&network.sim, &hubs[1..]).len(), 2, "its fellows tell all already");
+    }
 }
 
 /// Hubs that do not hear of each other tell the same path: that hides one, and loses none.
