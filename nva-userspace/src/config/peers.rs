@@ -260,7 +260,7 @@ pub(super) fn peer_at(
     refuse_outbound_modes(&import, table.import.as_deref().unwrap_or_default(), problems);
     let export = chain(table.export.as_deref(), internal, own, problems);
     refuse_inbound_actions(&export, table.export.as_deref().unwrap_or_default(), problems);
-    let next_hop = table.next_hop.as_ref().map_or(Some(NextHopMode::Auto), |text| parse(text, problems));
+    let next_hop = next_hop(table, problems);
     let port = port(table, problems);
     let distance = security::distance(table, azure, internal, problems);
     let password = security::password(table, azure, problems);
@@ -479,7 +479,20 @@ fn refuse_outbound_modes(import: &Chain, names: &[Text], problems: &mut Problems
     }
 }
 
-/// What is done with packets is decided on the way in.
+/// The next hop of what a peer is told by default.
+fn next_hop(table: &PeerTable, problems: &mut Problems<'_>) -> Option<NextHopMode> {
+    let Some(text) = &table.next_hop else { return Some(NextHopMode::Auto) };
+    let mode: NextHopMode = parse(text, problems)?;
+    if !mode.applies_outbound() {
+        problems.add(text.span(), format_args!("{ONESELF}: write it into an import policy, or `self` here"));
+    }
+    Some(mode)
+}
+
+/// Why nobody is told peer-address.
+const ONESELF: &str = "next-hop peer-address would tell a peer to send to itself (RFC 4271 §5.1.3)";
+
+/// What is done with packets is decided on the way in, and so is that the sender is the next hop.
 fn refuse_inbound_actions(export: &Chain, names: &[Text], problems: &mut Problems<'_>) {
     for policy in &export.policies {
         let Some(place) = names.iter().find(|name| *name.get_ref() == policy.name) else { continue };
@@ -487,6 +500,10 @@ fn refuse_inbound_actions(export: &Chain, names: &[Text], problems: &mut Problem
         if policy.find_in_statements(&drops).is_some() {
             let advice = "packets are dropped by what an import policy says";
             problems.add(place.span(), format_args!("policy {:?} has honour-blackhole, but {advice}", policy.name));
+        }
+        let inbound = |statement: &Statement| statement.actions.next_hop.filter(|mode| !mode.applies_outbound());
+        if policy.find_in_statements(&inbound).is_some() {
+            problems.add(place.span(), format_args!("policy {:?}: {ONESELF}", policy.name));
         }
     }
 }

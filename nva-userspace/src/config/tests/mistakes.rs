@@ -91,6 +91,10 @@ fn in_a_peer() {
                 "next-hop = \"own\"\n",
                 "8:12: \"own\" is not a next hop: write auto, self, keep, gateway, peer-address or an IP address",
             ),
+            (
+                "next-hop = \"peer-address\"\n",
+                "8:12: next-hop peer-address would tell a peer to send to itself (RFC 4271 §5.1.3): write it into an import policy, or `self` here",
+            ),
         ],
     );
     each(&format!("{ROUTER}[[peer]]\n"), &[("asn = 1\n", "4:1: the key `name` is missing in this table")]);

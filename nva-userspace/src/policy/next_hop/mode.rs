@@ -33,6 +33,11 @@ impl NextHopMode {
             NextHopMode::SelfAddress | NextHopMode::Gateway => false,
         }
     }
+
+    /// Whether an export policy can say this, or a peer.
+    pub fn applies_outbound(self) -> bool {
+        self != NextHopMode::PeerAddress
+    }
 }
 
 /// Text that is not a next-hop mode.
