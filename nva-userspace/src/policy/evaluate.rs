@@ -47,6 +47,9 @@ pub enum Decider {
 /// Runs the route through the chain; `to` is the peer it goes to on its way out. Nothing is allocated for a route of
 /// which no attribute changes (if its AS path has no more than some thirty numbers).
 ///
+/// Statements see the MED that a route came with. To an external peer it does not go (RFC 4271 §5.1.4) but for one that
+/// a statement sets or changes.
+///
 /// What conditions see, and the order in which a statement's changes are done: [`super::Condition`], [`Actions`].
 pub fn evaluate(chain: &Chain, route: &Route, to: Option<Party<'_>>) -> Outcome {
     let mut evaluation = Evaluation::new(route, to);
@@ -84,6 +87,8 @@ struct Evaluation<'a> {
     changed: Option<PathAttributes>,
     next_hop: Option<NextHopMode>,
     honour_blackhole: bool,
+    /// Whether a statement said what becomes of the MED.
+    sets_med: bool,
     /// How many statements are calling.
     depth: usize,
     /// What happened, if that is asked for.
@@ -99,6 +104,7 @@ impl<'a> Evaluation<'a> {
             changed: None,
             next_hop: None,
             honour_blackhole: false,
+            sets_med: false,
             depth: 0,
             steps: None,
         }
@@ -187,24 +193,37 @@ impl<'a> Evaluation<'a> {
     fn apply(&mut self, actions: &Actions) {
         self.next_hop = actions.next_hop.or(self.next_hop);
         self.honour_blackhole |= actions.honour_blackhole;
+        self.sets_med |= actions.med.is_some();
         if actions.would_change(self.attributes()) {
-            let route = self.route;
-            let attributes = self.changed.get_or_insert_with(|| PathAttributes::clone(&route.attributes));
-            let own = self.to.map_or(route.source.local_asn, |to| to.own_asn);
-            actions.apply(attributes, own);
+            let own = self.to.map_or(self.route.source.local_asn, |to| to.own_asn);
+            actions.apply(self.attributes_mut(), own);
         }
     }
 
-    fn finish(self, disposition: Disposition, decided_by: Decider) -> Outcome {
-        match disposition {
-            Disposition::Accept => Outcome::Accept {
-                // A later statement may have undone what an earlier one did.
-                attributes: self.changed.filter(|changed| *changed != *self.route.attributes),
-                next_hop: self.next_hop,
-                honour_blackhole: self.honour_blackhole,
-                decided_by,
-            },
-            Disposition::Reject => Outcome::Reject { decided_by },
+    fn attributes_mut(&mut self) -> &mut PathAttributes {
+        let route = self.route;
+        self.changed.get_or_insert_with(|| PathAttributes::clone(&route.attributes))
+    }
+
+    /// Whether the route has a MED that is not for whom it goes to.
+    fn has_foreign_med(&self) -> bool {
+        let crosses_border = self.to.is_some_and(|to| to.external) && !self.route.source.is_local();
+        crosses_border && !self.sets_med && self.attributes().med.is_some()
+    }
+
+    fn finish(mut self, disposition: Disposition, decided_by: Decider) -> Outcome {
+        if disposition == Disposition::Reject {
+            return Outcome::Reject { decided_by };
+        }
+        if self.has_foreign_med() {
+            self.attributes_mut().med = None;
+        }
+        Outcome::Accept {
+            // A later statement may have undone what an earlier one did.
+            attributes: self.changed.filter(|changed| *changed != *self.route.attributes),
+            next_hop: self.next_hop,
+            honour_blackhole: self.honour_blackhole,
+            decided_by,
         }
     }
 }

@@ -35,8 +35,8 @@ pub struct Match(pub Vec<Condition>);
 
 /// A condition on a route.
 ///
-/// Those on the AS path look at the path that the route came with: before our own AS is put in front, and whatever
-/// statements before this one did to it. All others see what these statements did.
+/// Those on the AS path and the next hop look at what the route came with: before our own AS is put in front, and whatever
+/// statements before this one did. All others see what these statements did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Condition {
     /// It is from one of these.

@@ -1,6 +1,6 @@
 //! Truth tables of conditions and actions, and the hub's policies of the article.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use super::*;
@@ -121,6 +121,15 @@ fn rejected(chain: &Chain, route: &Route) -> String {
     }
 }
 
+const RS0: Party<'static> = Party {
+    name: "rs0",
+    group: None,
+    asn: Asn(65515),
+    own_asn: Asn(65000),
+    address: IpAddr::V4(Ipv4Addr::new(10, 13, 76, 4)),
+    external: true,
+};
+
 /// Each condition with routes that meet it and routes that do not.
 #[test]
 fn every_condition() {
@@ -182,14 +191,7 @@ fn every_condition() {
 fn where_a_route_goes_is_asked_on_its_way_out() {
     let chain = chain([policy("p", [(Match(vec![Condition::To(vec![PeerMatch::Group("rs".into())])]), accept())])]);
     let route = local("10.0.0.0/8");
-    let to = |group| Party {
-        name: "rs0",
-        group,
-        asn: Asn(65515),
-        own_asn: Asn(65000),
-        address: IpAddr::from([10, 13, 76, 4]),
-        external: true,
-    };
+    let to = |group| Party { group, ..RS0 };
     for (to, accepted) in [(None, false), (Some(to(None)), false), (Some(to(Some("rs"))), true)] {
         assert_eq!(matches!(evaluate(&chain, &route, to), Outcome::Accept { .. }), accepted, "{to:?}");
     }
@@ -440,6 +442,33 @@ fn without_disposition_the_changed_route_goes_on() {
     assert_eq!(attributes.med, Some(1));
     assert_eq!(next_hop, Some(NextHopMode::SelfAddress), "the last one said");
     assert_eq!(decided_by, "policy decide, statement 3");
+}
+
+/// Statements see the MED that came; a further AS does not (RFC 4271 §5.1.4), but for one that they set.
+#[test]
+fn a_received_med_is_seen_and_stays_at_the_border() {
+    let with = |med| learned("10.0.0.0/8", PathAttributes { med, ..attributes(&[65100], &[]) });
+    let internal = Party { external: false, ..RS0 };
+    let says = |med| Actions { med, ..accept() };
+    let sees = Match(vec![Condition::Med("50".parse().expect("a range"))]);
+    for (to, change, goes_out) in [
+        (RS0, None, None),
+        (internal, None, Some(50)),
+        (RS0, Some(NumberChange::Add(10)), Some(60)),
+        (RS0, Some(NumberChange::Set(50)), Some(50)),
+        (internal, Some(NumberChange::Add(10)), Some(60)),
+    ] {
+        let chain = chain([policy("p", [(sees.clone(), says(change))])]);
+        let Outcome::Accept { attributes: changed, .. } = evaluate(&chain, &with(Some(50)), Some(to)) else {
+            panic!("the MED is not seen");
+        };
+        let unchanged = with(Some(50)).attributes;
+        assert_eq!(changed.as_ref().unwrap_or(&unchanged).med, goes_out, "{change:?} {to:?}");
+    }
+    let own = local("100.0.0.200/32");
+    let own = Route { attributes: PathAttributes { med: Some(5), ..(*own.attributes).clone() }.into(), ..own };
+    let all = chain([policy("p", [(Match::default(), accept())])]);
+    assert!(matches!(evaluate(&all, &own, Some(RS0)), Outcome::Accept { attributes: None, .. }), "ours is ours");
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! What a peer is told of a route: the rules before the export policy, the policy, the next hop, and the attributes
 //! as they go out. A pure function, so that `nva explain` says exactly what the speaker does.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -17,7 +16,7 @@ use crate::host::HostState;
 use crate::net::{AfiSafi, Asn, Prefix};
 use crate::policy::{self, Decider, NextHopRule, Outcome, Party, PeerView, Withheld};
 use crate::rib::DEFAULT_LOCAL_PREF;
-use crate::route::{Attributes, PeerId, Route};
+use crate::route::{PeerId, Route};
 
 /// A route as a peer is told it.
 #[derive(Clone, Debug)]
@@ -148,14 +147,12 @@ pub struct Surroundings<'a> {
 /// What the receiver is told of this route.
 pub fn export(route: &Route, to: Receiver<'_>, around: Surroundings<'_>) -> Result<Exported, Unexported> {
     check(route, to, around.aggregates)?;
-    let route = without_foreign_med(route, to.view);
-    let (attributes, mode, decided_by) = match policy::evaluate(&to.config.export, &route, Some(to.party())) {
+    let (attributes, mode, decided_by) = match policy::evaluate(&to.config.export, route, Some(to.party())) {
         Outcome::Reject { decided_by } => return Err(Unexported::Policy(decided_by)),
         Outcome::Accept { attributes, next_hop, decided_by, .. } => (attributes, next_hop, decided_by),
     };
     let mode = mode.unwrap_or(to.config.next_hop);
-    let (next_hop, rule) =
-        policy::outbound_next_hop(&route, mode, to.view, around.host).map_err(Unexported::NextHop)?;
+    let (next_hop, rule) = policy::outbound_next_hop(route, mode, to.view, around.host).map_err(Unexported::NextHop)?;
     if to.config.other_addresses.contains(&next_hop) {
         // The session's address says nothing of the other family's (RFC 4271 §5.1.3 is about both).
         return Err(Unexported::NextHop(Withheld::ReceivingPeer(next_hop)));
@@ -227,13 +224,4 @@ fn check(route: &Route, to: Receiver<'_>, aggregates: &Aggregates) -> Result<(),
 fn forbids(community: Community, external: bool) -> bool {
     community == Community::NO_ADVERTISE
         || external && (community == Community::NO_EXPORT || community == Community::NO_EXPORT_SUBCONFED)
-}
-
-/// A MED that another AS gave us is not passed on to a third (RFC 4271 §5.1.4); the policy may set one of ours.
-fn without_foreign_med<'a>(route: &'a Route, view: &PeerView) -> Cow<'a, Route> {
-    if !view.external || route.source.is_local() || route.attributes.med.is_none() {
-        return Cow::Borrowed(route);
-    }
-    let attributes = PathAttributes { med: None, ..(*route.attributes).clone() };
-    Cow::Owned(Route { attributes: Attributes::from(attributes), ..route.clone() })
 }

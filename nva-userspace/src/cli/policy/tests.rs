@@ -61,6 +61,17 @@ group = "servers"
 address = "10.13.76.4"
 asn = 65515
 export = ["out"]
+
+[[peer]]
+name = "hub1"
+address = "10.13.76.85"
+asn = 65000
+
+[[policy]]
+name = "prefer"
+[[policy.statement]]
+match = { local-pref = ">= 300" }
+then = { accept = true }
 "#;
 
 struct Scene(TempDir);
@@ -136,6 +147,26 @@ fn a_peer_brings_its_policies_and_is_who_sends_or_receives() {
     assert!(other.contains("reject: no statement matched"), "{other}");
 }
 
+/// What the daemon's policies do not see, or do not let pass, these do not either.
+#[test]
+fn what_is_lost_at_the_border_is_lost() {
+    let scene = Scene::new();
+    let prefer = |peer: &[&str], route: &str| scene.prints(&[peer, &["-p", "prefer", "-r", route]].concat());
+    let preferred = "10.0.0.0/24 path 65100 local-pref 300";
+    for (peer, route, outcome) in [
+        (&[][..], preferred, "accept: policy prefer"),
+        (&["--peer", "nva0"], preferred, "reject: no statement matched (default: reject, RFC 8212)"),
+        (&["--peer", "hub1"], preferred, "accept: policy prefer"),
+        (&["--peer", "hub1"], "10.0.0.0/24", "reject: no statement matched (default: reject, RFC 8212)"),
+    ] {
+        let said = prefer(peer, route);
+        assert!(said.contains(outcome), "{peer:?} {said}");
+    }
+    let told =
+        scene.prints(&["--peer", "rs0", "--direction", "export", "-r", "10.0.0.0/24 path 65100 peer nva0 med 50"]);
+    assert!(told.contains("\n  med: 50 → none\n"), "{told}");
+}
+
 #[test]
 fn json_has_the_same() {
     let scene = Scene::new();
@@ -172,7 +203,7 @@ fn mistakes_are_said() {
     let scene = Scene::new();
     for (words, message) in [
         (&["-p", "nothing", "-r", "::/0"][..], "no policy named \"nothing\": there are clean, in, out"),
-        (&["--peer", "nobody", "-r", "::/0"], "no peer named \"nobody\": there are nva0, rs0, leaves"),
+        (&["--peer", "nobody", "-r", "::/0"], "no peer named \"nobody\": there are nva0, rs0, hub1, leaves"),
         (&["-p", "in", "-r", "10.0.0.0/8 way 1"], "--route \"10.0.0.0/8 way 1\": column 12: \"way\" is no word"),
         (&["-p", "in", "-r", "10.0.0.0/8 peer nobody"], "no peer named \"nobody\""),
         (&["--peer", "nva0", "-r", "10.0.0.0/8 peer rs0"], "`peer rs0` is not the peer that the routes come from"),

@@ -35,7 +35,9 @@ impl<'a> Trial<'a> {
             (Some(peer), Direction::Export) => peer.export.clone(),
         };
         let named = test.policy.iter().map(|name| named(config, name)).collect::<anyhow::Result<Vec<_>>>()?;
-        let chain = if named.is_empty() { chain } else { Chain { policies: named, ..chain } };
+        // As of an internal peer that has policies: what no statement decides about is rejected.
+        let default = Disposition::default_for(true);
+        let chain = if named.is_empty() { chain } else { Chain { policies: named, default } };
         Ok(Trial { config, chain, direction: test.direction, peer })
     }
 
@@ -47,10 +49,18 @@ impl<'a> Trial<'a> {
             (SourceKind::Peer { .. }, Some(next_hop)) => NextHop::Via(next_hop),
             (SourceKind::Peer { address, .. }, None) => NextHop::Via(*address),
         };
-        let attributes = text.attributes.clone().into();
+        let attributes = self.taken_in(&text.attributes, &source).into();
         let route = Route { prefix: text.prefix, next_hop, attributes, source: Arc::new(source) };
         let (outcome, steps) = policy::trace(&self.chain, &route, self.to());
         Ok(Verdict::new(self, text.clone(), &route, outcome, &steps))
+    }
+
+    /// The attributes as the import policies of the peer see them: an external peer's preference is none of ours
+    /// (RFC 4271 §5.1.5).
+    fn taken_in(&self, attributes: &PathAttributes, source: &Source) -> PathAttributes {
+        let comes_in = self.peer.is_some() && self.direction == Direction::Import;
+        let local_pref = attributes.local_pref.filter(|_| !(comes_in && source.is_external()));
+        PathAttributes { local_pref, ..attributes.clone() }
     }
 
     /// The same of a route that is one already.
@@ -253,6 +263,7 @@ impl<'a> Sources<'a> {
             Arc::new(Source { kind, local_asn: trial.config.speaker.asn })
         });
         let source = Arc::clone(source);
-        Route { prefix, next_hop: NextHop::Via(next_hop), attributes: attributes.clone().into(), source }
+        let attributes = trial.taken_in(attributes, &source).into();
+        Route { prefix, next_hop: NextHop::Via(next_hop), attributes, source }
     }
 }
