@@ -60,6 +60,11 @@ impl OwnAses {
         self.local.filter(|local| local.replace).map_or(self.router, |local| local.asn)
     }
 
+    /// The number that the peer knows us by: that of our OPEN.
+    pub fn as_known(self) -> Asn {
+        self.local.map_or(self.router, |local| local.asn)
+    }
+
     fn contains(self, asn: Asn) -> bool {
         asn == self.router || self.local.is_some_and(|local| local.asn == asn)
     }

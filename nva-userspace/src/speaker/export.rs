@@ -177,7 +177,7 @@ pub fn export(route: &Route, to: Receiver<'_>, around: Surroundings<'_>) -> Resu
         attributes.local_pref.get_or_insert(DEFAULT_LOCAL_PREF);
     }
     if let Some(role) = to.role {
-        roles::mark_sent(&mut attributes, role, to.own.in_paths());
+        roles::mark_sent(&mut attributes, role, to.own.as_known());
     }
     if to.drained {
         // RFC 8326 §4.2; an internal peer is told the preference that an external one derives from the community.

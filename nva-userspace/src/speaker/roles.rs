@@ -38,7 +38,7 @@ pub fn forbids(attributes: &PathAttributes, role: Role) -> Option<Asn> {
     }
 }
 
-/// Marks what the peer is told; `local` is our AS.
+/// Marks what the peer is told; `local` is our AS as the peer knows it, which it compares the mark with.
 pub fn mark_sent(attributes: &mut PathAttributes, role: Role, local: Asn) {
     match role {
         // To a customer, a lateral peer or a client.

@@ -1,6 +1,6 @@
 //! Roles and Only to Customer (RFC 9234), with a router between a customer, a provider and a lateral peer.
 
-use super::sim::Sim;
+use super::sim::{Sim, loopback_added};
 use super::{MINUTE, OPEN, SOON, established, path, speaker};
 use crate::attributes::PathAttributes;
 use crate::fsm::{Role, State};
@@ -135,6 +135,21 @@ fn a_leak_is_not_let_in_and_says_so() {
         assert_eq!(candidate.standing.to_string(), expected, "{from} {by:?}");
         assert_eq!(told(&sim, INSIDE), if leaks { None } else { Some(by) });
     }
+}
+
+/// A lateral peer takes for a leak what is marked with another AS than that of our OPEN.
+#[test]
+fn the_mark_is_the_as_that_the_peer_knows_us_by() {
+    let to_peer = format!("{OPEN}\nrole = \"peer\"\nlocal-as = 65010");
+    let to_us = format!("{OPEN}\nrole = \"peer\"");
+    let configs =
+        [speaker(65000, 10, "", "", &[(13, 65003, &to_peer)]), speaker(65003, 13, "", "", &[(10, 65010, &to_us)])];
+    let mut sim = established(Sim::new(11, &configs));
+    sim.host(US, loopback_added([100, 0, 0, 1]));
+    sim.run_for(SOON);
+    let told = sim.received(1, US, "100.0.0.1/32").expect("told");
+    assert_eq!(told.attributes.only_to_customer, Some(Asn(65010)));
+    assert_eq!(sim.loc_rib(1).len(), 1, "it is no leak");
 }
 
 #[test]
