@@ -55,7 +55,7 @@ impl Negotiated {
     }
 
     /// The peer keeps our routes while we restart.
-    pub(super) fn survives_our_restart(&self) -> bool {
+    pub fn survives_our_restart(&self) -> bool {
         self.graceful_restart.is_some() && self.our_restart().is_some_and(|ours| !ours.families.is_empty())
     }
 

@@ -447,7 +447,7 @@ impl Speaker {
 
     fn peer_up(&mut self, id: PeerId, connection: ConnectionId, negotiated: Negotiated) {
         self.withdraw_rest(id);
-        let (share, held) = (self.share_towards(id), self.is_deferring());
+        let (share, held) = (self.share_towards(id), self.is_deferring() && negotiated.survives_our_restart());
         let Some(peer) = self.peers.get_mut(id) else { return };
         let families = negotiated.context.families.clone();
         let mut established = Established::new(peer, connection, negotiated.clone(), share);

@@ -1,12 +1,14 @@
 //! Restarts, a peer's and our own (RFC 4724, RFC 8538).
 //!
 //! A peer that restarts leaves its routes with us: they are stale, in use as they are, until it sends them again, says by
-//! End-of-RIB that there are no more, or takes too long. After a restart of our own we tell nobody anything until we
-//! know again what there is to tell, so that our End-of-RIB does not make peers drop what we are about to learn.
+//! End-of-RIB that there are no more, or takes too long. After a restart of our own we tell peers that keep our routes
+//! nothing until we know again what there is to tell, so that our End-of-RIB does not make them drop what we are about
+//! to learn. Others have nothing to keep: they hear what there is as it comes.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::config::PeerConfig;
 use super::peer::{Established, Peer};
 use super::stale::{StaleCause, StaleEnd};
 use super::{Notice, Output, Speaker};
@@ -87,12 +89,15 @@ impl Speaker {
         self.drop_stale(id, StaleEnd::NotForwarding, |family, _| !preserved(family));
     }
 
-    /// We begin. If forwarding goes on from an earlier run, peers are told so, and nothing else until we know what.
+    /// We begin. If forwarding goes on from an earlier run, peers are told so, and those that keep our routes meanwhile hear
+    /// nothing else until we know what.
     pub(super) fn begin_restart(&mut self, now: Instant) {
         let preserved = self.preserved();
         self.restarted = !preserved.is_empty();
-        let restarts = |peer: &Peer| peer.restart_config().is_some_and(|restart| !restart.families.is_empty());
-        if self.restarted && self.peers.iter().any(restarts) {
+        let restarts =
+            |peer: &PeerConfig| peer.session.graceful_restart.as_ref().is_some_and(|one| !one.families.is_empty());
+        let known = self.peers.iter().any(|peer| restarts(&peer.config));
+        if self.restarted && (known || self.config.listen.iter().any(|listen| restarts(&listen.template))) {
             self.deferral.begin(now);
         }
         self.announce_restart(&preserved);

@@ -107,11 +107,12 @@ impl Speaker {
     }
 
     pub(super) fn install(&mut self, prefix: Prefix, selected: Option<&Selected>) {
+        let deferring = self.is_deferring();
+        let Some(fib) = &mut self.fib else { return };
         // After a restart the kernel keeps what it has until we know better than after the first peer.
-        if self.is_deferring() {
+        if deferring && fib.entry(prefix).is_some_and(|entry| entry.adopted) {
             return;
         }
-        let Some(fib) = &mut self.fib else { return };
         if let Some(aggregate) = self.aggregates.get(prefix)
             && selected.is_some_and(|selected| selected.best.source.is_aggregate())
         {
