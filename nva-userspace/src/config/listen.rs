@@ -85,8 +85,14 @@ fn listener<'a>(
     }
     let member = PeerTable { group: Some(group.name.clone()), passive: Some(true), ..group.clone() };
     let (template, reach) = peers::peer_at(&member, Some(SOMEWHERE), own, problems)?;
-    let reach =
-        MemberReach { group: name.to_owned(), prefixes: prefixes.clone(), ttl: reach.ttl, password: reach.password };
+    let reach = MemberReach {
+        group: name.to_owned(),
+        prefixes: prefixes.clone(),
+        local: reach.local,
+        ttl: reach.ttl,
+        password: reach.password,
+    };
+    check_local_address(group, &reach, problems);
     let listen = ListenConfig {
         template,
         prefixes,
@@ -94,4 +100,12 @@ fn listener<'a>(
         forget_after: Duration::from_secs(u64::from(forget)),
     };
     Some((listen, reach))
+}
+
+fn check_local_address(group: &PeerTable, reach: &MemberReach, problems: &mut Problems<'_>) {
+    if let (Some(local), Some(text)) = (reach.local, &group.local_address)
+        && let Some(range) = reach.prefixes.iter().find(|range| range.address().is_ipv4() != local.is_ipv4())
+    {
+        problems.add(text.span(), format_args!("{local} and the addresses in {range} are of different families"));
+    }
 }

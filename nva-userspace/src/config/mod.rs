@@ -85,6 +85,8 @@ pub struct MemberReach {
     pub group: String,
     /// Where its members may be.
     pub prefixes: Vec<Prefix>,
+    /// Our address.
+    pub local: Option<IpAddr>,
     /// The TTL of both sides' segments.
     pub ttl: Ttl,
     /// What segments are signed with (RFC 2385).
@@ -130,12 +132,25 @@ impl Config {
     /// The TTL of segments to and from this address: that of the peer there, else that of the group with the longest
     /// range around it; `None`: nobody is expected there.
     pub fn ttl_of(&self, address: IpAddr) -> Option<Ttl> {
-        if let Some(peer) = self.reach.iter().find(|reach| reach.remote.ip() == address) {
-            return Some(peer.ttl);
+        self.peer_at(address).map(|peer| peer.ttl).or_else(|| self.members_at(address).map(|members| members.ttl))
+    }
+
+    /// Our address towards this one, by the same rule; `None`: the kernel chooses.
+    pub fn local_towards(&self, address: IpAddr) -> Option<IpAddr> {
+        match self.peer_at(address) {
+            Some(peer) => peer.local,
+            None => self.members_at(address)?.local,
         }
-        let ranges = self.members.iter().flat_map(|members| members.prefixes.iter().map(|range| (range, members.ttl)));
+    }
+
+    fn peer_at(&self, address: IpAddr) -> Option<&PeerReach> {
+        self.reach.iter().find(|reach| reach.remote.ip() == address)
+    }
+
+    fn members_at(&self, address: IpAddr) -> Option<&MemberReach> {
+        let ranges = self.members.iter().flat_map(|members| members.prefixes.iter().map(move |range| (range, members)));
         let around = ranges.filter(|(range, _)| range.contains(address));
-        around.max_by_key(|(range, _)| range.len()).map(|(_, ttl)| ttl)
+        around.max_by_key(|(range, _)| range.len()).map(|(_, members)| members)
     }
 
     /// The peers that a new configuration reaches in another way, whatever their passwords.

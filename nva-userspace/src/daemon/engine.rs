@@ -415,7 +415,7 @@ impl Daemon {
     fn watch(&mut self, peer: PeerId) {
         let Some(config) = self.speaker.peer(peer).map(Peer::config) else { return };
         let (Some(bfd), Some(path)) = (config.bfd, config.bfd_path()) else { return };
-        let local = self.config.reach_of(&config.name).and_then(|reach| reach.local);
+        let local = self.config.local_towards(config.address);
         let watch = Watch { path, local, minimum_ttl: bfd.minimum_ttl, session: bfd.session };
         match self.bfd.listen(path) {
             Ok(()) => self.bfd.watch(peer, watch),

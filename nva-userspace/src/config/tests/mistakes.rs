@@ -411,6 +411,10 @@ fn in_a_group_that_listens() {
             ),
             ("listen = [\"10.0.0.0/8\"]\nlisten-forget = 0\n", "8:17: listen-forget is at least 1 second"),
             (
+                "listen = [\"10.0.0.0/8\"]\nlocal-address = \"::1\"\n",
+                "8:17: ::1 and the addresses in 10.0.0.0/8 are of different families",
+            ),
+            (
                 "listen-limit = 9\n",
                 "7:16: this group listens for nobody: add listen = [\"10.13.76.96/28\"], or leave this out",
             ),

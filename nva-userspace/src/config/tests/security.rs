@@ -51,6 +51,34 @@ fn a_peers_own_distance_wins_over_its_groups() {
     }
 }
 
+/// An address is a peer's, or in the longest of the ranges that groups listen for.
+#[test]
+fn what_holds_for_an_address() {
+    let group = |name: &str, range: &str, more: &str| {
+        format!("[[peer-group]]\nname = \"{name}\"\nlisten = [\"{range}\"]\nasn = \"65100-65109\"\n{more}\n")
+    };
+    let all = [
+        peer("ttl-security = 3\nlocal-address = \"10.0.0.9\""),
+        group("wide", "10.0.0.0/8", "multihop = 4\nlocal-address = \"10.0.0.8\""),
+        group("near", "10.1.0.0/16", "ttl-security = 1\nlocal-address = \"10.0.0.7\""),
+        group("six", "2001:db8::/32", "local-address = \"2001:db8::1\""),
+        group("any", "10.1.1.0/24", ""),
+    ];
+    let config = config(&all.concat());
+    for (address, ttl, local) in [
+        ("10.0.0.2", Some(Ttl::AtLeast(253)), Some("10.0.0.9")),
+        ("10.0.0.3", Some(Ttl::Limited(4)), Some("10.0.0.8")),
+        ("10.1.0.2", Some(Ttl::AtLeast(255)), Some("10.0.0.7")),
+        ("10.1.1.2", Some(Ttl::Limited(1)), None),
+        ("2001:db8::2", Some(Ttl::Limited(1)), Some("2001:db8::1")),
+        ("192.0.2.1", None, None),
+    ] {
+        let address = address.parse().expect("an address");
+        let local = local.map(|text| text.parse().expect("an address"));
+        assert_eq!((config.ttl_of(address), config.local_towards(address)), (ttl, local), "{address}");
+    }
+}
+
 #[test]
 fn a_password_is_the_peers_own_or_its_groups_or_a_files_first_line() {
     let directory = tempfile::tempdir().expect("a directory");

@@ -35,12 +35,12 @@ impl Daemon {
         Ok(Reloaded { changes, passwords, restart })
     }
 
-    /// The peers that are reached in another way, or whose segments have another TTL, or are signed and were not, or the
-    /// other way round.
+    /// The peers that are reached in another way, or whose segments have another TTL or address of ours, or are signed and
+    /// were not, or the other way round.
     fn moved(&self, new: &Config) -> BTreeSet<String> {
         let segments = |config: &Config, peer: &Peer| {
             let address = peer.config().address;
-            (config.password_of(address).is_some(), config.ttl_of(address))
+            (config.password_of(address).is_some(), config.ttl_of(address), config.local_towards(address))
         };
         let differs = |peer: &&Peer| segments(&self.config, peer) != segments(new, peer);
         let names = self.speaker.peers().iter().filter(differs).map(|peer| peer.config().name.clone());
