@@ -49,7 +49,7 @@ impl Speaker {
             return Import::Accepted(route);
         }
         if let Some(up) = self.peer_mut(id).and_then(|peer| peer.established.as_mut()) {
-            up.limiting.import_blocked.insert(family);
+            up.limiting.block_import(prefix);
         }
         Import::Rejected(Rejection::ImportLimit { limit })
     }
@@ -170,13 +170,14 @@ impl Speaker {
             }
             LimitKind::Import => {
                 let accepted = of_family(self.rib.routes_of(id), family).filter(|one| one.import.is_ok());
-                let routes: Vec<Route> = accepted.map(|one| one.route.clone()).collect();
+                let mut routes: Vec<Route> = accepted.map(|one| one.route.clone()).collect();
+                let last = routes.split_off(routes.len().saturating_sub(too_many));
+                if let Some(up) = self.peer_mut(id).and_then(|peer| peer.established.as_mut()) {
+                    last.iter().for_each(|route| up.limiting.block_import(route.prefix));
+                }
                 let reject =
                     |route| self.rib.update(route, Import::Rejected(Rejection::ImportLimit { limit }), &self.next_hops);
-                let deltas = routes.into_iter().rev().take(too_many).filter_map(reject).collect::<Vec<_>>();
-                if let Some(up) = self.peer_mut(id).and_then(|peer| peer.established.as_mut()) {
-                    up.limiting.import_blocked.insert(family);
-                }
+                let deltas = last.into_iter().rev().filter_map(reject).collect::<Vec<_>>();
                 self.spread(deltas);
             }
             LimitKind::Export => {
@@ -227,25 +228,17 @@ impl Speaker {
         }
     }
 
-    /// Looks again at what was rejected for `import-limit`.
+    /// Looks again at what was rejected for `import-limit`, as far as there is room.
     fn take_in_refused(&mut self, id: PeerId, family: AfiSafi, limit: usize) {
-        let blocked = self.peer(id).and_then(Peer::established).map(|up| &up.limiting.import_blocked);
-        if !blocked.is_some_and(|families| families.contains(&family)) {
-            return;
-        }
-        let rejected = of_family(self.rib.routes_of(id), family)
-            .filter(|one| matches!(one.import, Err(Rejection::ImportLimit { .. })));
-        let mut rejected = rejected.map(|one| one.route.clone()).collect::<Vec<_>>().into_iter();
         let mut deltas = Vec::new();
         while self.rib.counts_of(id, family).accepted < limit
-            && let Some(route) = rejected.next()
-        {
-            deltas.extend(self.take_in(id, route));
-        }
-        if rejected.len() == 0
             && let Some(up) = self.peer_mut(id).and_then(|peer| peer.established.as_mut())
+            && let Some(prefix) = up.limiting.first_import_blocked(family)
         {
-            up.limiting.import_blocked.remove(&family);
+            up.limiting.unblock_import(prefix);
+            let refused = |one: &Received<'_>| matches!(one.import, Err(Rejection::ImportLimit { .. }));
+            let route = self.rib.received(prefix, id).filter(refused).map(|one| one.route.clone());
+            deltas.extend(route.and_then(|route| self.take_in(id, route)));
         }
         self.spread(deltas);
     }

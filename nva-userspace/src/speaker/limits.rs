@@ -181,8 +181,8 @@ pub struct Limiting {
     noted: BTreeMap<(LimitKind, AfiSafi), Nearness>,
     /// Routes that were refused on arrival and are not kept.
     refused: BTreeMap<AfiSafi, Refused>,
-    /// The families of which routes were rejected for `import-limit`, and may still be.
-    pub(super) import_blocked: BTreeSet<AfiSafi>,
+    /// Prefixes whose routes were rejected for `import-limit`; what became of them otherwise is looked at when there is room.
+    import_blocked: BTreeMap<AfiSafi, BTreeSet<Prefix>>,
     /// What the peer is told, where that is limited.
     told: BTreeMap<AfiSafi, BTreeSet<Prefix>>,
     /// What it would be told if there were room.
@@ -224,7 +224,7 @@ impl Limiting {
     pub fn is_refusing(&self, kind: LimitKind, family: AfiSafi) -> bool {
         match kind {
             LimitKind::Receive => self.missing(family) > 0,
-            LimitKind::Import => self.import_blocked.contains(&family),
+            LimitKind::Import => self.import_blocked.contains_key(&family),
             LimitKind::Export => self.kept_back(family) > 0,
         }
     }
@@ -247,6 +247,26 @@ impl Limiting {
     /// The last of what the peer is told.
     pub(super) fn last_told(&self, family: AfiSafi, count: usize) -> Vec<Prefix> {
         self.told.get(&family).into_iter().flat_map(|prefixes| prefixes.iter().rev()).take(count).copied().collect()
+    }
+
+    /// A route was rejected for `import-limit`.
+    pub(super) fn block_import(&mut self, prefix: Prefix) {
+        self.import_blocked.entry(prefix.family()).or_default().insert(prefix);
+    }
+
+    /// The route is gone, or looked at again.
+    pub(super) fn unblock_import(&mut self, prefix: Prefix) {
+        if let Some(blocked) = self.import_blocked.get_mut(&prefix.family()) {
+            blocked.remove(&prefix);
+            if blocked.is_empty() {
+                self.import_blocked.remove(&prefix.family());
+            }
+        }
+    }
+
+    /// The first of the prefixes whose routes were rejected for `import-limit`.
+    pub(super) fn first_import_blocked(&self, family: AfiSafi) -> Option<Prefix> {
+        self.import_blocked.get(&family)?.first().copied()
     }
 
     /// A route was refused on arrival.

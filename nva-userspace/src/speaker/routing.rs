@@ -47,7 +47,10 @@ impl Speaker {
         let source = Arc::clone(&established.source);
         let (role, remote_asn) = (established.negotiated.role, established.negotiated.remote_asn);
         let mut deltas = Vec::new();
-        update.withdrawn.iter().for_each(|prefix| peer.stale.forget(*prefix));
+        for prefix in &update.withdrawn {
+            peer.stale.forget(*prefix);
+            established.limiting.unblock_import(*prefix);
+        }
         let spoken_of = update.announced.iter().flat_map(|announced| &announced.prefixes).chain(&update.withdrawn);
         for prefix in spoken_of {
             peer.gone.remove(prefix);

@@ -266,6 +266,9 @@ impl Speaker {
                 return left + 1;
             };
             self.note_presence(id, prefix);
+            if let Some(up) = self.peers.get_mut(id).and_then(|peer| peer.established.as_mut()) {
+                up.limiting.unblock_import(prefix);
+            }
             let delta = self.rib.withdraw(prefix, Some(id), &self.next_hops);
             self.spread(delta);
             self.count_again(id);

@@ -8,7 +8,7 @@ use crate::fsm::State;
 use crate::net::AfiSafi;
 use crate::packet;
 use crate::route::PeerId;
-use crate::speaker::{LimitKind, Nearness, Notice, Refusal, Speaker};
+use crate::speaker::{LimitKind, Nearness, Notice, Peer, Refusal, Speaker};
 
 /// The router with the limits.
 const HUB: usize = 0;
@@ -145,6 +145,15 @@ fn what_exceeds_an_import_limit_is_kept_with_the_reason_and_let_in_when_there_is
     assert_eq!(have(&sim, OTHER, HUB), [0; 0]);
     announce(&mut sim, LEAF, 7..=9);
     assert_eq!(have(&sim, OTHER, HUB), [7, 8]);
+    let refuses = |sim: &Sim| {
+        let up = sim.speakers[HUB].peer(leaf).and_then(Peer::established).expect("a session");
+        up.limiting.is_refusing(LimitKind::Import, V4)
+    };
+    assert!(refuses(&sim));
+    withdraw(&mut sim, LEAF, [9]);
+    assert!(!refuses(&sim), "what is withdrawn is not remembered");
+    withdraw(&mut sim, LEAF, [8]);
+    assert_eq!(have(&sim, OTHER, HUB), [7]);
 }
 
 #[test]
