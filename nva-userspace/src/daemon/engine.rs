@@ -17,7 +17,7 @@ use super::discarded::DiscardWatch;
 use super::error::DaemonError;
 use super::handle::{Handle, Question, State};
 use super::listeners::Listeners;
-use super::notices;
+use super::notices::Notices;
 use super::sessions::{Dialled, SessionEvents, Sessions};
 use crate::config::Config;
 use crate::fib::FibOp;
@@ -74,6 +74,7 @@ pub struct Daemon {
     fib: FibWorker,
     dataplane: DataPlane,
     discarded: DiscardWatch,
+    notices: Notices,
     questions: mpsc::Receiver<Question>,
     asker: mpsc::Sender<Question>,
     changes: watch::Sender<u64>,
@@ -142,6 +143,7 @@ impl Daemon {
             fib,
             dataplane,
             discarded: DiscardWatch::default(),
+            notices: Notices::default(),
             questions,
             asker,
             changes,
@@ -193,6 +195,7 @@ impl Daemon {
                 Wake::Tick => {
                     self.dataplane.tick(self.speaker.host());
                     self.discarded.tick();
+                    self.notices.tick(&self.speaker, self.clock.now());
                 }
                 Wake::Bfd(Some(BfdEvent { peer, event })) => {
                     self.speaker.handle_input(Input::Bfd { peer, event }, self.clock.now());
@@ -370,7 +373,9 @@ impl Daemon {
     fn fib_done(&mut self, done: Vec<(FibOp, Result<(), String>)>) {
         let now = self.clock.now();
         for (op, result) in done {
-            if let Err(error) = &result {
+            if let Err(error) = &result
+                && self.notices.admits((None, "refused by the kernel"), now)
+            {
                 warn!(?op, %error, "the kernel refused a route");
             }
             self.speaker.handle_input(Input::FibDone { op, result }, now);
@@ -395,10 +400,11 @@ impl Daemon {
                 Output::Unwatch { peer } => self.bfd.unwatch(peer),
                 Output::Fib(op) => fib_ops.push(op),
                 Output::Notice(notice) => {
+                    let now = self.clock.now();
                     if let Notice::MadeRoom { address } = notice {
-                        self.admissions.refused(address, Refusal::MadeRoom, self.clock.now());
+                        self.admissions.refused(address, Refusal::MadeRoom, now);
                     }
-                    notices::log(&notice, &self.speaker);
+                    self.notices.log(notice, &self.speaker, now);
                 }
             }
         }

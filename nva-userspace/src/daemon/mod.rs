@@ -12,6 +12,7 @@ mod engine;
 mod error;
 mod handle;
 mod listeners;
+mod log_limit;
 mod neighbours;
 mod notices;
 mod sessions;

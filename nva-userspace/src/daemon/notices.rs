@@ -1,13 +1,79 @@
-//! What the speaker has to say, as log lines.
+//! What the speaker has to say, as log lines, of which nobody else can make us write too many.
 
 use tracing::{debug, error, info, warn};
 
+use super::log_limit::{LogLimit, Subject};
 use crate::bfd::{self, Reason, State};
+use crate::net::Instant;
 use crate::route::PeerId;
 use crate::speaker::{LimitAction, Nearness, Notice, Speaker};
 
-/// Logs a notice.
-pub fn log(notice: &Notice, speaker: &Speaker) {
+/// The log of what the speaker has to say.
+#[derive(Debug, Default)]
+pub struct Notices {
+    limit: LogLimit,
+}
+
+impl Notices {
+    /// Logs a notice, unless there were too many like it of late.
+    pub fn log(&mut self, mut notice: Notice, speaker: &Speaker, now: Instant) {
+        let Some(subject) = repeatable(&notice) else { return write(&notice, speaker) };
+        if let Notice::MalformedUpdate { faults, .. } = &mut notice {
+            // A line each.
+            faults.retain(|_| self.limit.admits(subject, now));
+        } else if !self.limit.admits(subject, now) {
+            return;
+        }
+        write(&notice, speaker);
+    }
+
+    /// Whether there is room for a line that this does not write.
+    pub fn admits(&mut self, subject: Subject, now: Instant) -> bool {
+        self.limit.admits(subject, now)
+    }
+
+    /// To be called every second.
+    pub fn tick(&mut self, speaker: &Speaker, now: Instant) {
+        for ((peer, kind), lines) in self.limit.end(now) {
+            match peer.map(|peer| speaker.name(peer)) {
+                Some(peer) => warn!(peer, kind, lines, "left out of the log: too many in a short time"),
+                None => warn!(kind, lines, "left out of the log: too many in a short time"),
+            }
+        }
+    }
+}
+
+/// What a notice is about, if somebody else can cause it as often as messages come.
+fn repeatable(notice: &Notice) -> Option<Subject> {
+    let (peer, kind) = match notice {
+        Notice::Bfd { peer, .. } => (peer, "BFD"),
+        Notice::MalformedUpdate { peer, .. } => (peer, "malformed UPDATE"),
+        Notice::EndOfRib { peer, .. } => (peer, "End-of-RIB"),
+        Notice::RoutesStale { peer, .. } | Notice::StaleRoutesRemoved { peer, .. } => (peer, "stale routes"),
+        Notice::Limit { peer, .. } => (peer, "limit"),
+        Notice::RefreshBegun { peer, .. } | Notice::RefreshEnded { peer, .. } | Notice::RefreshIgnored { peer, .. } => {
+            (peer, "route refresh")
+        }
+        Notice::RouteTooLarge { peer, .. } => (peer, "route too large"),
+        Notice::DefaultRouteToRouteServer { peer } => (peer, "default route"),
+        Notice::Share { peer, .. } => (peer, "equal paths"),
+        Notice::AggregateFormed(_) | Notice::AggregateGone(_) => return Some((None, "aggregate")),
+        // Once a session, for which there is a damped time to wait, or once at all, or what this machine itself does.
+        Notice::PeerUp { .. }
+        | Notice::CapabilitiesRefused { .. }
+        | Notice::PeerDown { .. }
+        | Notice::FamilyDisabled { .. }
+        | Notice::PeerRemoved { .. }
+        | Notice::MadeRoom { .. }
+        | Notice::DeferralOver
+        | Notice::Originated(_)
+        | Notice::NoLongerOriginated(_)
+        | Notice::Reconciled { .. } => return None,
+    };
+    Some((Some(*peer), kind))
+}
+
+fn write(notice: &Notice, speaker: &Speaker) {
     let name = |peer: &PeerId| speaker.name(*peer);
     match notice {
         Notice::PeerUp { peer, families } => {

@@ -1,6 +1,7 @@
 //! What a peer that means harm, or does it by accident, does to others: nothing. Each test has a peer that misbehaves, and
 //! two that go on exchanging routes over the same hub, with KEEPALIVEs on time.
 
+use std::fs;
 use std::io::Write;
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::{Duration, Instant};
@@ -8,7 +9,7 @@ use std::time::{Duration, Instant};
 use nva_tests::speaker::{connect, message};
 use nva_tests::wait::seen;
 
-use crate::common::octets::{self, Identity, UPDATE, announcement, numbered, withdrawal};
+use crate::common::octets::{self, Identity, UPDATE, announcement, announcement_with, numbered, withdrawal};
 use crate::common::place::{self, HUB, MOST_CONNECTIONS, Place, hub};
 use crate::common::raw::Raw;
 use crate::turn;
@@ -228,6 +229,35 @@ fn a_flood_of_updates_delays_nobody_and_grows_nothing() {
     println!("memory: {before} KiB before, {after} KiB after");
     assert!(after < before + MORE_MEMORY, "{before} KiB before, {after} KiB after");
     assert_eq!(hostile.log().ended, None);
+}
+
+/// Whatever a peer can make the hub say as often as messages come is said a few times, and counted.
+#[test]
+fn a_flood_of_what_is_worth_a_line_each_fills_no_log() {
+    let _turn = turn();
+    let mut scene = Scene::new();
+    let hostile = member(&scene.place, 3, false);
+    let own = hostile.identity;
+    // MULTI_EXIT_DISC of no octets (RFC 7606 §7.4), and End-of-RIB.
+    let malformed = announcement_with(&[0x80, 4, 0], &[own.asn], own.address, &[numbered(1)]);
+    for _ in 0..200 {
+        hostile.send(&malformed.repeat(100)).expect("the hub reads");
+        hostile.send(&message(UPDATE, &[0; 4]).repeat(100)).expect("the hub reads");
+        scene.is_unharmed();
+    }
+    scene.place.wait("all of it", || {
+        let count = scene.place.peer(own.address)["malformed_updates"].clone();
+        seen(count == 20_000, || count.to_string())
+    });
+    let log = || fs::read_to_string(&scene.place.daemon.log).expect("a log");
+    for kind in ["malformed UPDATE", "End-of-RIB"] {
+        let words =
+            format!("left out of the log: too many in a short time peer=\"crowd-{}\" kind=\"{kind}\"", own.address);
+        scene.place.wait("the number of those left out", || seen(log().contains(&words), log));
+    }
+    let lines = log().lines().count();
+    assert!(lines < 1000, "{lines} lines for 40000 messages");
+    scene.is_unharmed();
 }
 
 #[test]
