@@ -5,18 +5,60 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use arbitrary::{Arbitrary, Unstructured};
-use nva::fsm::{Action, ConnectionId, Direction, Event, RemoteAs, Session, SessionConfig, State};
+use nva::fsm::{Action, ConnectionId, Direction, Event, RemoteAs, Role, Session, SessionConfig, State};
 use nva::net::{AfiSafi, Asn, Instant};
-use nva::packet::{self, Capability, Message, Notification, Open, RefreshSubtype, RouteRefresh};
+use nva::packet::{
+    self, Capability, GracefulRestart, Message, Notification, Open, RefreshSubtype, RestartFamily, RouteRefresh,
+};
 
 const LOCAL: Asn = Asn(65000);
+const ALTERNATIVE: Asn = Asn(65009);
 const REMOTE: Asn = Asn(65001);
+
+/// What is configured of the session.
+#[derive(Arbitrary, Debug)]
+struct Kind {
+    passive: bool,
+    internal: bool,
+    has_alternative: bool,
+    restart: Option<Restart>,
+    role: Option<u8>,
+    role_strict: bool,
+    enhanced_refresh: bool,
+    disable_families: bool,
+}
+
+/// What one side says about its restarts.
+#[derive(Arbitrary, Debug)]
+struct Restart {
+    restarted: bool,
+    notification: bool,
+    ipv4: Option<bool>,
+    ipv6: Option<bool>,
+}
+
+impl Restart {
+    fn capability(&self) -> GracefulRestart {
+        let family = |afi, forwarding: Option<bool>| Some(RestartFamily { afi, safi: 1, forwarding: forwarding? });
+        GracefulRestart {
+            restarted: self.restarted,
+            notification: self.notification,
+            time: 120,
+            families: [family(1, self.ipv4), family(2, self.ipv6)].into_iter().flatten().collect(),
+        }
+    }
+}
 
 /// Something that happens.
 #[derive(Arbitrary, Debug)]
 enum Step {
     Start,
     Stop,
+    Leave,
+    StopsByItself { seconds: Option<u8> },
+    BfdDown { milliseconds_ago: u16 },
+    Taken { which: u8, stood_in: u8 },
+    AnnouncesRestarts { restart: Option<Restart> },
     Opened { outgoing: bool },
     ConnectFailed,
     Closed { which: u8 },
@@ -30,17 +72,34 @@ enum Step {
 /// What a peer may say.
 #[derive(Arbitrary, Debug)]
 enum Utterance {
-    Open { hold_time: u16, router_id: u32, four_octet_as: bool, families: u8 },
+    Open {
+        hold_time: u16,
+        router_id: u32,
+        four_octet_as: bool,
+        families: u8,
+        restart: Option<Restart>,
+        role: Option<u8>,
+    },
     Keepalive,
     EndOfRib,
-    Notification { code: u8, subcode: u8 },
-    Refresh { afi: u16 },
-    Octets { kind: u8, body: Vec<u8> },
+    Notification {
+        code: u8,
+        subcode: u8,
+    },
+    Refresh {
+        afi: u16,
+        subtype: u8,
+    },
+    Octets {
+        kind: u8,
+        body: Vec<u8>,
+    },
 }
 
 /// What is known of a session from outside.
 struct Watcher {
     session: Session,
+    remote: Asn,
     now: Instant,
     next: u64,
     /// Connections that were opened and neither side has closed.
@@ -52,12 +111,22 @@ struct Watcher {
 /// Steps of a session.
 pub fn session(octets: &[u8]) {
     let mut source = Unstructured::new(octets);
-    let Ok(passive) = source.arbitrary() else { return };
-    let mut config = SessionConfig::new(LOCAL, Ipv4Addr::new(192, 0, 2, 1), RemoteAs::Exactly(REMOTE));
-    config.passive = passive;
-    config.families = AfiSafi::ALL.to_vec();
+    let Ok(kind) = Kind::arbitrary(&mut source) else { return };
+    let remote = if kind.internal { LOCAL } else { REMOTE };
+    let config = SessionConfig {
+        passive: kind.passive,
+        families: AfiSafi::ALL.to_vec(),
+        alternative_asn: kind.has_alternative.then_some(ALTERNATIVE),
+        graceful_restart: kind.restart.map(|restart| restart.capability()),
+        role: kind.role.filter(|_| !kind.internal).and_then(Role::from_code),
+        role_strict: kind.role_strict,
+        enhanced_refresh: kind.enhanced_refresh,
+        disable_families: kind.disable_families,
+        ..SessionConfig::new(LOCAL, Ipv4Addr::new(192, 0, 2, 1), RemoteAs::Exactly(remote))
+    };
     let mut watcher = Watcher {
         session: Session::new(config, 7),
+        remote,
         now: Instant::ZERO,
         next: 0,
         open: BTreeSet::new(),
@@ -77,6 +146,24 @@ impl Watcher {
         let event = match step {
             Step::Start => Event::Start,
             Step::Stop => Event::Stop { notification: Notification::cease(2) },
+            Step::Leave => Event::Leave { notification: Notification::cease(2) },
+            Step::StopsByItself { seconds } => Event::AutomaticStop {
+                notification: Notification::cease(1),
+                problem: "too many".to_owned(),
+                pause: seconds.map(|seconds| Duration::from_secs(seconds.into())),
+            },
+            Step::BfdDown { milliseconds_ago } => {
+                let ago = Duration::from_millis(milliseconds_ago.into());
+                let at = (now - Instant::ZERO).saturating_sub(ago);
+                Event::BfdDown { at: Instant::from_origin(at), reason: "silence".to_owned() }
+            }
+            Step::Taken { which, stood_in } => {
+                let Some(connection) = self.pick(which) else { return };
+                Event::Sent { connection, stood_in: stood_in.into() }
+            }
+            Step::AnnouncesRestarts { restart } => {
+                return self.session.set_graceful_restart(restart.map(|restart| restart.capability()));
+            }
             Step::Opened { outgoing } => {
                 if outgoing && !self.attempting {
                     return;
@@ -165,16 +252,19 @@ impl Watcher {
 
     fn message(&self, connection: ConnectionId, what: Utterance) -> Result<Message, packet::DecodeError> {
         Ok(match what {
-            Utterance::Open { hold_time, router_id, four_octet_as, families } => {
+            Utterance::Open { hold_time, router_id, four_octet_as, families, restart, role } => {
                 let chosen = AfiSafi::ALL.into_iter().filter(|family| match family {
                     AfiSafi::Ipv4Unicast => families & 1 != 0,
                     AfiSafi::Ipv6Unicast => families & 2 != 0,
                 });
                 let mut capabilities: Vec<Capability> = chosen.map(Capability::multiprotocol).collect();
                 capabilities.push(Capability::RouteRefresh);
-                capabilities.extend(four_octet_as.then_some(Capability::FourOctetAs(REMOTE)));
+                capabilities.push(Capability::EnhancedRouteRefresh);
+                capabilities.extend(four_octet_as.then_some(Capability::FourOctetAs(self.remote)));
+                capabilities.extend(restart.map(|restart| Capability::GracefulRestart(restart.capability())));
+                capabilities.extend(role.map(Capability::Role));
                 Message::Open(Open {
-                    my_as: REMOTE.to_two_octets(),
+                    my_as: self.remote.to_two_octets(),
                     hold_time,
                     router_id: router_id.into(),
                     capabilities,
@@ -187,8 +277,10 @@ impl Watcher {
                 return packet::decode(&octets, self.session.codec_context(connection));
             }
             Utterance::Notification { code, subcode } => Message::Notification(Notification::new(code, subcode, &[])),
-            Utterance::Refresh { afi } => {
-                Message::RouteRefresh(RouteRefresh { afi, safi: 1, subtype: RefreshSubtype::Request })
+            Utterance::Refresh { afi, subtype } => {
+                let all = [RefreshSubtype::Request, RefreshSubtype::Begin, RefreshSubtype::End];
+                let subtype = all[usize::from(subtype) % all.len()];
+                Message::RouteRefresh(RouteRefresh { afi, safi: 1, subtype })
             }
             Utterance::Octets { kind, body } => {
                 let body = &body[..body.len().min(4000)];
