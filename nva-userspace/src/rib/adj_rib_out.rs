@@ -2,8 +2,11 @@
 //!
 //! Changes wait here until the peer's socket has room for them; until then a later one replaces an earlier one, and
 //! what was announced and withdrawn again in the meantime is never sent. What waits is packed by attribute set and
-//! next hop. Not here: messages and their sizes, export policy, and the interval of RFC 4271 §9.2.1.1 (being pulled
-//! by a writable socket does what it is for).
+//! next hop. Not here: messages and their sizes, and export policy.
+//!
+//! GAP(RFC 4271 §9.2.1.1): no MinRouteAdvertisementInterval, nor that of §9.2.1.2 for our own routes. What they are for, that
+//! a peer is not flooded with what changes again before it is dealt with, the peer's window does: what changes while it
+//! is full is sent once.
 
 #[cfg(test)]
 mod tests;

@@ -23,23 +23,21 @@ use crate::route::PeerId;
 pub(super) const DEFERRAL: Duration = Duration::from_secs(30);
 
 /// The families whose routes outlive the end of this session (RFC 4724 §4.2).
-fn kept_families(agreed: &Negotiated, reason: &DownReason) -> Vec<AfiSafi> {
+pub(super) fn kept_families(agreed: &Negotiated, reason: &DownReason) -> Vec<AfiSafi> {
     let Some(restart) = &agreed.graceful_restart else { return Vec::new() };
     let begins_restart = match reason {
         DownReason::Closed { .. } => true,
-        // RFC 8538 §4: any NOTIFICATION but a Hard Reset, if both have said so. A peer that fell silent may be one that
-        // restarts without closing its connections, whatever it has said.
         // Where BFD found no way to the peer, packets would find none either (RFC 5882 §4.3.2).
         DownReason::Sent { notification, .. } | DownReason::Received { notification }
             if is_unreachable(notification) =>
         {
             false
         }
-        DownReason::Sent { notification, .. } => {
-            let silent = notification.code == error_code::HOLD_TIMER_EXPIRED;
-            silent || agreed.graceful_notification() && !notification.is_hard_reset()
+        // RFC 8538 §4: any NOTIFICATION but a Hard Reset, that for silence too, if both have said so; else none, as RFC 4724
+        // §4 has it.
+        DownReason::Sent { notification, .. } | DownReason::Received { notification } => {
+            agreed.graceful_notification() && !notification.is_hard_reset()
         }
-        DownReason::Received { notification } => agreed.graceful_notification() && !notification.is_hard_reset(),
         DownReason::Stopped { .. } | DownReason::ConnectFailed { .. } => false,
     };
     let announced = |family: &AfiSafi| restart.families.iter().any(|one| one.family() == Some(*family));

@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use super::sim::{Sim, loopback_added};
 use super::{MINUTE, OPEN, SOON, established, path, speaker};
+use crate::fsm::DownReason;
+use crate::net::AfiSafi;
 use crate::packet::{self, Message, Notification};
-use crate::speaker::Notice;
+use crate::speaker::restart::kept_families;
+use crate::speaker::{Notice, Peer};
 
 const LEAF: usize = 0;
 const HUB: usize = 1;
@@ -156,6 +159,30 @@ fn what_begins_a_restart_and_what_ends_for_good() {
     sim.leave(HUB);
     assert_eq!(sim.notifications, [(HUB, "Cease/Administrative Shutdown".to_owned())]);
     sim.run_until("both ends", SOON, |sim| sim.session(LEAF, HUB).is_none() && sim.session(FAR, HUB).is_none());
+}
+
+/// RFC 4724 §4, RFC 8538 §4: what keeps the routes of a peer that says that it restarts after a NOTIFICATION as well, and
+/// of one that does not.
+#[test]
+fn what_keeps_routes_if_the_peer_is_older() {
+    let sim = network(RESTARTS, RESTARTS);
+    let (leaf, _) = sim.session(HUB, LEAF).expect("a session");
+    let newer = sim.speakers[HUB].peer(leaf).and_then(Peer::established).expect("up").negotiated().clone();
+    let mut older = newer.clone();
+    older.graceful_restart.as_mut().expect("agreed on").notification = false;
+    let sent = |notification| DownReason::Sent { notification, problem: String::new() };
+    let silence = Notification::new(4, 0, &[]);
+    for (reason, keeps, older_keeps) in [
+        (DownReason::Closed { reason: String::new() }, true, true),
+        (sent(silence), true, false),
+        (sent(Notification::administrative_reset("")), true, false),
+        (DownReason::Received { notification: Notification::administrative_reset("") }, true, false),
+        (DownReason::Received { notification: Notification::cease(10) }, false, false),
+        (DownReason::Stopped { notification: Notification::administrative_reset("") }, false, false),
+    ] {
+        let kept = [&newer, &older].map(|agreed| kept_families(agreed, &reason).contains(&AfiSafi::Ipv4Unicast));
+        assert_eq!(kept, [keeps, older_keeps], "{reason}");
+    }
 }
 
 #[test]
