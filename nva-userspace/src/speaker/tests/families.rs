@@ -27,17 +27,45 @@ fn pair() -> Sim {
     established(Sim::new(1, &configs))
 }
 
-#[test]
-fn ipv6_routes_over_an_ipv6_session() {
+/// Two with an IPv6 session, of which the first has a prefix.
+fn over_ipv6(more: &str) -> Sim {
     let config = |asn: u32, last: u8, other: u8, other_asn: u32| {
         let peer = format!("[[peer]]\nname = \"o\"\naddress = \"2001:db8:76::{other}\"\nasn = {other_asn}\n{OPEN}\n");
-        speaker(asn, last, "", &peer, &[])
+        speaker(asn, last, "", &format!("{peer}{more}\n"), &[])
     };
     let configs = [config(65001, 10, 20, 65002), config(65002, 20, 10, 65001)];
     let addresses = vec![ipv6("2001:db8:76::10"), ipv6("2001:db8:76::20")];
     let mut sim = established(Sim::at(1, &configs, addresses, |address| machine(address, &[])));
     sim.host(0, loopback());
     sim.run_until("the route", SOON, |sim| !sim.learned(1, 0).is_empty());
+    sim
+}
+
+/// RFC 4724: routes, the kernel's too, outlive a restart; the prefix that does not come back goes.
+#[test]
+fn ipv6_routes_outlive_a_restart() {
+    let mut sim = over_ipv6("graceful-restart = true");
+    let other = HostEvent::AddressAdded(own_address(LO, ipv6("2001:db8:200::1")));
+    sim.host(1, other);
+    sim.run_until("the way back", SOON, |sim| sim.kernel(0).contains_key("2001:db8:200::1/128"));
+    for comes_back in [true, false] {
+        sim.kill(0);
+        assert_eq!(sim.kernel(1)[PREFIX], ["2001:db8:76::10"], "{comes_back}");
+        sim.revive(0);
+        assert!(sim.kernel(0).contains_key("2001:db8:200::1/128"), "forwarding has gone on");
+        if comes_back {
+            sim.host(0, loopback());
+        }
+        sim.run_until("the session", MINUTE, |sim| sim.session(1, 0).is_some());
+        let peer = sim.session(1, 0).expect("a session").0;
+        sim.run_until("all confirmed", MINUTE, |sim| sim.speakers[1].stale_routes(peer) == 0);
+        assert_eq!(sim.kernel(1).contains_key(PREFIX), comes_back);
+    }
+}
+
+#[test]
+fn ipv6_routes_over_an_ipv6_session() {
+    let sim = over_ipv6("");
     assert_eq!(sim.learned(1, 0), [(PREFIX.into(), "2001:db8:76::10".into(), "65001".into())]);
     assert_eq!(sim.kernel(1)[PREFIX], ["2001:db8:76::10"]);
 }

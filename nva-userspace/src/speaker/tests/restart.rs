@@ -90,6 +90,39 @@ fn who_lost_its_forwarding_loses_its_routes_at_once() {
     assert_eq!((stale(&sim), knows(&sim, HUB)), (0, false));
 }
 
+/// A hub with a leaf that is away, whose kernel has gone on forwarding.
+fn without_the_leaf() -> Sim {
+    let mut sim = network(RESTARTS, RESTARTS);
+    sim.announce(FAR, HUB, FEED, "10.13.76.30", &path(&[65003]));
+    sim.run_until("the leaf's kernel", SOON, |sim| sim.kernel(LEAF).contains_key(FEED));
+    sim.kill(LEAF);
+    sim
+}
+
+#[test]
+fn who_is_back_and_tells_nothing_loses_its_routes_after_a_while() {
+    let mut sim = without_the_leaf();
+    let before = sim.now;
+    sim.revive(LEAF);
+    sim.stall(LEAF, HUB);
+    sim.run_until("the session", MINUTE, |sim| sim.session(HUB, LEAF).is_some());
+    assert_eq!(stale(&sim), 1, "it has said that its forwarding went on");
+    sim.run_until("patience at its end", 3 * MINUTE, |sim| !knows(sim, HUB));
+    assert!((89..=91).contains(&(sim.now - before).as_secs()), "stale-time, not the time that it may be away");
+    assert!(sim.session(HUB, LEAF).is_some());
+}
+
+#[test]
+fn who_is_back_as_another_loses_its_routes_at_once() {
+    for more in ["graceful-restart = false", "graceful-restart = \"helper\"", "families = [\"ipv6-unicast\"]"] {
+        let mut sim = without_the_leaf();
+        sim.revive_as(LEAF, &speaker(65001, 10, "", "", &[(20, 65002, &format!("{OPEN}\n{more}"))]));
+        sim.stall(LEAF, HUB);
+        sim.run_until("the session", MINUTE, |sim| sim.session(HUB, LEAF).is_some());
+        assert_eq!((stale(&sim), knows(&sim, HUB)), (0, false), "{more}");
+    }
+}
+
 #[test]
 fn who_stays_away_too_long_loses_its_routes() {
     let mut sim = network(RESTARTS, RESTARTS);
@@ -261,6 +294,23 @@ fn a_restarted_speaker_says_nothing_before_it_knows_what() {
     sim.run_for(SOON);
     assert!(sim.received(LEAF, HUB, FEED).is_some());
     assert_eq!(sim.notices.iter().filter(|notice| is_over(notice)).count(), 1);
+}
+
+/// Each says that it has restarted, so that neither waits for the other's End-of-RIB (RFC 4724 §4.1).
+#[test]
+fn two_that_restart_together_do_not_wait_for_each_other() {
+    let mut sim = without_the_leaf();
+    sim.kill(HUB);
+    sim.notices.clear();
+    let start = sim.now;
+    for index in [LEAF, HUB] {
+        sim.revive(index);
+    }
+    sim.host(LEAF, loopback_added([100, 0, 0, 1]));
+    let over = |sim: &Sim| sim.notices.iter().filter(|(_, notice)| matches!(notice, Notice::DeferralOver)).count();
+    sim.run_until("both to tell all", MINUTE, |sim| over(sim) == 2);
+    assert!(sim.now - start < Duration::from_secs(25), "{:?}", sim.now - start);
+    sim.run_until("the far end", MINUTE, |sim| knows(sim, FAR));
 }
 
 /// Whoever keeps our routes waits for a peer that does not come, for a while; whoever keeps nothing does not starve.

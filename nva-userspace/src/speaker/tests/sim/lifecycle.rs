@@ -17,6 +17,12 @@ impl Sim {
         }
     }
 
+    /// A speaker that died starts again with another configuration.
+    pub fn revive_as(&mut self, index: usize, text: &str) {
+        text.clone_into(&mut self.configs[index]);
+        self.revive(index);
+    }
+
     /// A speaker that died starts again, on a machine with its kernel's BGP routes.
     pub fn revive(&mut self, index: usize) {
         let dead = self.dead.remove(&index).expect("a dead one");
