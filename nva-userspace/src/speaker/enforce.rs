@@ -29,7 +29,8 @@ impl Speaker {
         let family = prefix.family();
         let limits = self.peers.get(id).map(|peer| &peer.config.limits);
         let Some(most) = limits.and_then(|limits| limits.blocks(LimitKind::Receive, family)) else { return false };
-        let full = self.rib.counts_of(id, family).received >= most && self.rib.received(prefix, id).is_none();
+        let count = self.limited_count(id, LimitKind::Receive, family).unwrap_or_default();
+        let full = count >= most && self.rib.received(prefix, id).is_none();
         if full && let Some(up) = self.peer_mut(id).and_then(|peer| peer.established.as_mut()) {
             up.limiting.refuse(family, 1);
         }
@@ -45,7 +46,7 @@ impl Speaker {
             return Import::Accepted(route);
         };
         let has_place = self.rib.received(prefix, id).is_some_and(|received| received.import.is_ok());
-        if has_place || self.rib.counts_of(id, family).accepted < limit {
+        if has_place || self.limited_count(id, LimitKind::Import, family).unwrap_or_default() < limit {
             return Import::Accepted(route);
         }
         if let Some(up) = self.peer_mut(id).and_then(|peer| peer.established.as_mut()) {
@@ -81,7 +82,11 @@ impl Speaker {
     }
 
     fn enforce(&mut self, id: PeerId, now: Instant) {
-        let Some(limits) = self.peer(id).map(|peer| peer.config.limits.clone()) else { return };
+        // What is still to be withdrawn counts no more; when all of it is, this is asked again.
+        let Some(limits) = self.peer(id).filter(|peer| peer.gone.is_empty()).map(|peer| peer.config.limits.clone())
+        else {
+            return;
+        };
         for (kind, family, limit) in limits.iter() {
             let Some(count) = self.limited_count(id, kind, family) else { return };
             let excess = Excess { kind, family, count, limit: limit.prefixes };
@@ -105,12 +110,16 @@ impl Speaker {
         }
     }
 
-    /// How many prefixes a limit counts; `None` while the session is down.
+    /// How many prefixes a limit counts; `None` while the session is down. Of a peer that restarts those count that it has
+    /// sent since: what it had before is either the same, or about to go.
     pub fn limited_count(&self, id: PeerId, kind: LimitKind, family: AfiSafi) -> Option<usize> {
-        let up = self.peer(id)?.established.as_ref()?;
+        let peer = self.peer(id)?;
+        let up = peer.established.as_ref()?;
+        let counts = self.rib.counts_of(id, family);
+        let most = peer.stale.sent_since_restart(family).unwrap_or(usize::MAX);
         Some(match kind {
-            LimitKind::Receive => self.rib.counts_of(id, family).received,
-            LimitKind::Import => self.rib.counts_of(id, family).accepted,
+            LimitKind::Receive => counts.received.min(most),
+            LimitKind::Import => counts.accepted.min(most),
             LimitKind::Export => up.limiting.told(family),
         })
     }
@@ -231,7 +240,7 @@ impl Speaker {
     /// Looks again at what was rejected for `import-limit`, as far as there is room.
     fn take_in_refused(&mut self, id: PeerId, family: AfiSafi, limit: usize) {
         let mut deltas = Vec::new();
-        while self.rib.counts_of(id, family).accepted < limit
+        while self.limited_count(id, LimitKind::Import, family).is_some_and(|count| count < limit)
             && let Some(up) = self.peer_mut(id).and_then(|peer| peer.established.as_mut())
             && let Some(prefix) = up.limiting.first_import_blocked(family)
         {

@@ -77,6 +77,12 @@ pub(super) struct Unconfirmed {
 }
 
 impl Stale {
+    /// How many routes of the family the peer has sent since it restarted; `None` if it has not, or has confirmed all.
+    pub(super) fn sent_since_restart(&self, family: AfiSafi) -> Option<usize> {
+        let unconfirmed = self.families.get(&family).filter(|one| one.cause == StaleCause::Restart);
+        unconfirmed.map(|one| one.confirmed.len())
+    }
+
     /// Why the route that the peer has to this prefix is stale, if it is.
     pub fn cause(&self, prefix: Prefix) -> Option<StaleCause> {
         let unconfirmed = self.families.get(&prefix.family())?;

@@ -123,6 +123,34 @@ fn who_is_back_as_another_loses_its_routes_at_once() {
     }
 }
 
+/// What was there before a restart is not counted beside what comes after it.
+#[test]
+fn limits_count_what_a_peer_has_sent_since() {
+    for key in ["receive-limit", "import-limit"] {
+        let mut sim = network(RESTARTS, &format!("{RESTARTS}\n{key} = {{ prefixes = 3, action = \"shutdown\" }}"));
+        sim.announce(FAR, HUB, FEED, "10.13.76.30", &path(&[65003]));
+        sim.run_until("the leaf's kernel", SOON, |sim| sim.kernel(LEAF).contains_key(FEED));
+        let announce = |sim: &mut Sim, numbers: std::ops::RangeInclusive<u8>| {
+            for number in numbers {
+                sim.announce(LEAF, HUB, &format!("100.1.0.{number}/32"), "10.13.76.10", &path(&[65001]));
+            }
+        };
+        announce(&mut sim, 1..=2);
+        sim.kill(LEAF);
+        sim.revive(LEAF);
+        sim.stall(LEAF, HUB);
+        sim.run_until("the session", MINUTE, |sim| sim.session(HUB, LEAF).is_some());
+        assert_eq!(stale(&sim), 3);
+        announce(&mut sim, 11..=13);
+        sim.inject(LEAF, HUB, |_, out| packet::encode_end_of_rib(AfiSafi::Ipv4Unicast, out));
+        sim.run_for(SOON);
+        assert_eq!((stale(&sim), sim.learned(HUB, LEAF).len()), (0, 3), "{key}");
+        announce(&mut sim, 14..=14);
+        sim.run_for(SOON);
+        assert!(sim.session(HUB, LEAF).is_none(), "{key}");
+    }
+}
+
 #[test]
 fn who_stays_away_too_long_loses_its_routes() {
     let mut sim = network(RESTARTS, RESTARTS);
