@@ -29,11 +29,15 @@ fn pair() -> Sim {
 
 /// Two with an IPv6 session, of which the first has a prefix.
 fn over_ipv6(more: &str) -> Sim {
-    let config = |asn: u32, last: u8, other: u8, other_asn: u32| {
-        let peer = format!("[[peer]]\nname = \"o\"\naddress = \"2001:db8:76::{other}\"\nasn = {other_asn}\n{OPEN}\n");
-        speaker(asn, last, "", &format!("{peer}{more}\n"), &[])
+    let peer = |other: u8, asn: u32| {
+        format!("[[peer]]\nname = \"o\"\naddress = \"2001:db8:76::{other}\"\nasn = {asn}\n{OPEN}\n{more}\n")
     };
-    let configs = [config(65001, 10, 20, 65002), config(65002, 20, 10, 65001)];
+    over_ipv6_with(&peer(20, 65002), &peer(10, 65001))
+}
+
+/// The same with these tables of each.
+fn over_ipv6_with(first: &str, second: &str) -> Sim {
+    let configs = [speaker(65001, 10, "", first, &[]), speaker(65002, 20, "", second, &[])];
     let addresses = vec![ipv6("2001:db8:76::10"), ipv6("2001:db8:76::20")];
     let mut sim = established(Sim::at(1, &configs, addresses, |address| machine(address, &[])));
     sim.host(0, loopback());
@@ -61,6 +65,19 @@ fn ipv6_routes_outlive_a_restart() {
         sim.run_until("all confirmed", MINUTE, |sim| sim.speakers[1].stale_routes(peer) == 0);
         assert_eq!(sim.kernel(1).contains_key(PREFIX), comes_back);
     }
+}
+
+#[test]
+fn a_group_listens_for_ipv6_addresses() {
+    let group =
+        format!("[[peer-group]]\nname = \"six\"\nlisten = [\"2001:db8:76::/64\"]\nasn = \"65001-65009\"\n{OPEN}\n");
+    let peer = format!("[[peer]]\nname = \"hub\"\naddress = \"2001:db8:76::20\"\nasn = 65002\n{OPEN}\n");
+    let mut sim = over_ipv6_with(&peer, &group);
+    sim.host(1, HostEvent::AddressAdded(own_address(LO, ipv6("2001:db8:200::1"))));
+    let (member, _) = sim.session(1, 0).expect("a session");
+    assert_eq!(sim.speakers[1].name(member), "six-2001:db8:76::10");
+    sim.run_until("the way back", SOON, |sim| sim.kernel(0).contains_key("2001:db8:200::1/128"));
+    assert_eq!(sim.kernel(0)["2001:db8:200::1/128"], ["2001:db8:76::20"]);
 }
 
 #[test]

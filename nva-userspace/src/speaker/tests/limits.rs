@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::sim::{Sim, loopback_added, loopback_removed};
+use super::sim::{ETH0, Sim, loopback_added, loopback_removed, own_address, route};
 use super::{MINUTE, OPEN, SOON, established, path, speaker};
 use crate::fsm::State;
+use crate::host::HostEvent;
 use crate::net::AfiSafi;
 use crate::packet;
 use crate::route::PeerId;
@@ -125,6 +126,29 @@ fn what_exceeds_a_receive_limit_is_not_kept_and_asked_for_when_there_is_room() {
     sim.run_for(MINUTE);
     assert_eq!(have(&sim, HUB, LEAF), [3, 4, 5]);
     assert_eq!((state(&sim), said(&sim)), (State::Established, vec![]));
+}
+
+/// A limit is of each family by itself (RFC 4486 §4 names it).
+#[test]
+fn families_are_counted_apart() {
+    for key in ["receive-limit", "import-limit"] {
+        let mut sim = network(&hub(&format!("{key} = {{ prefixes = 2, action = \"block\" }}"), ""));
+        let on_link = own_address(ETH0, "2001:db8:76::84".parse().expect("an address"));
+        sim.host(HUB, HostEvent::AddressAdded(on_link));
+        sim.host(HUB, HostEvent::RouteSet(route("2001:db8:76::/64", None, ETH0)));
+        announce(&mut sim, LEAF, 1..=2);
+        for number in 1..=3 {
+            let prefix = format!("2001:db8:{number}::/48");
+            sim.announce(LEAF, HUB, &prefix, "2001:db8:76::101", &path(&[65101]));
+        }
+        let leaf = peer(&sim, HUB, LEAF);
+        let count = |family| {
+            let kind = if key == "receive-limit" { LimitKind::Receive } else { LimitKind::Import };
+            let hub = &sim.speakers[HUB];
+            (hub.limited_count(leaf, kind, family), hub.refused_for(leaf, kind, family))
+        };
+        assert_eq!((count(V4), count(AfiSafi::Ipv6Unicast)), ((Some(2), 0), (Some(2), 1)), "{key}");
+    }
 }
 
 #[test]
