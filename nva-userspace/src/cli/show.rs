@@ -148,7 +148,12 @@ fn communities(route: &RouteReply) -> Option<String> {
 }
 
 fn connections(reply: &ConnectionsReply) {
-    println!("{} open, {} incoming ones of peers since the start\n", reply.open, reply.accepted);
+    let ConnectionsReply { open, accepted, waiting_changes, congestion_at, congestions, .. } = reply;
+    println!("{open} open, {accepted} incoming ones of peers since the start");
+    println!(
+        "{waiting_changes} changes of routes wait to be told; messages have waited {congestions} times, because there were \
+         more than {congestion_at}\n"
+    );
     let mut rows = table::new(&["Refused", "Reason", "Meaning"]);
     for refused in &reply.refused {
         rows.add_row([refused.count.to_string(), refused.reason.clone(), refused.meaning.clone()]);

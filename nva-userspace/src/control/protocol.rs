@@ -268,6 +268,12 @@ pub struct ConnectionsReply {
     pub open: usize,
     /// Connections of peers that were let in since the start.
     pub accepted: u64,
+    /// Changes of routes that some peer has yet to be told of.
+    pub waiting_changes: usize,
+    /// So many may wait before messages do, too.
+    pub congestion_at: usize,
+    /// How often messages have had to wait for that since the start.
+    pub congestions: u64,
     /// Those that were closed at once, by reason.
     pub refused: Vec<RefusalReply>,
     /// Groups that listen.

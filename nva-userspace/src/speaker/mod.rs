@@ -55,6 +55,7 @@ pub use peers::Peers;
 pub use refresh::IgnoredRefresh;
 pub use reload::{Change, NeedsRestart};
 pub use stale::{Stale, StaleCause, StaleEnd};
+pub use work::LONGEST_JOURNAL;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
@@ -516,5 +517,6 @@ impl Speaker {
             }
         }
         self.peers.settle(now);
+        self.note_congestion();
     }
 }

@@ -28,6 +28,9 @@ pub(super) struct Work {
     incoming: Queue,
     /// Peers with something to do about what they are told.
     outgoing: Queue,
+    /// Whether too many changes waited when this was looked at last, and how often that began.
+    congested: bool,
+    congestions: u64,
 }
 
 /// Who gets a turn next; everybody stands in it once.
@@ -77,7 +80,7 @@ pub(super) struct Following {
 }
 
 /// Changes that wait until it is better to hear of no more routes for a while.
-const LONGEST_JOURNAL: usize = 100_000;
+pub const LONGEST_JOURNAL: usize = 100_000;
 
 impl Speaker {
     /// Whether something is left to do that would take too long for one turn: see [`Speaker::work`].
@@ -88,6 +91,23 @@ impl Speaker {
     /// Whether so much is left that routes should rather wait outside than come in.
     pub fn is_congested(&self) -> bool {
         self.work.journal.len() > LONGEST_JOURNAL
+    }
+
+    /// How many changes wait until every peer has heard of them.
+    pub fn waiting_changes(&self) -> usize {
+        self.work.journal.len()
+    }
+
+    /// How often it began that [so many](Self::is_congested) waited.
+    pub fn congestions(&self) -> u64 {
+        self.work.congestions
+    }
+
+    /// Counts a congestion when it begins.
+    pub(super) fn note_congestion(&mut self) {
+        let congested = self.is_congested();
+        self.work.congestions += u64::from(congested && !self.work.congested);
+        self.work.congested = congested;
     }
 
     /// Does a piece of what is left: about so many routes in, and as many out. To be called again and again while

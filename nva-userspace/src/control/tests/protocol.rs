@@ -147,9 +147,17 @@ fn connections() {
     let reason = RefusalReply { reason: "no-peer".to_owned(), meaning: "who is that".to_owned(), count: 7 };
     let ranges = vec!["10.0.0.0/8".to_owned()];
     let group = ListenReply { group: "leaves".to_owned(), ranges, peers: 3, limit: 100 };
-    let reply = ConnectionsReply { open: 4, accepted: 9, refused: vec![reason], listen: vec![group] };
+    let reply = ConnectionsReply {
+        open: 4,
+        accepted: 9,
+        waiting_changes: 5,
+        congestion_at: 100,
+        congestions: 2,
+        refused: vec![reason],
+        listen: vec![group],
+    };
     let expected = json!({
-        "open": 4, "accepted": 9,
+        "open": 4, "accepted": 9, "waiting_changes": 5, "congestion_at": 100, "congestions": 2,
         "refused": [{ "reason": "no-peer", "meaning": "who is that", "count": 7 }],
         "listen": [{ "group": "leaves", "ranges": ["10.0.0.0/8"], "peers": 3, "limit": 100 }],
     });

@@ -2,7 +2,7 @@
 
 use crate::control::{ConnectionsReply, ListenReply, RefusalReply};
 use crate::daemon::State;
-use crate::speaker::{ListenConfig, Refusal};
+use crate::speaker::{LONGEST_JOURNAL, ListenConfig, Refusal};
 
 pub fn connections(state: &State<'_>) -> ConnectionsReply {
     let refused = Refusal::ALL.map(|refusal| RefusalReply {
@@ -13,6 +13,9 @@ pub fn connections(state: &State<'_>) -> ConnectionsReply {
     ConnectionsReply {
         open: state.connections,
         accepted: state.admissions.len_accepted(),
+        waiting_changes: state.speaker.waiting_changes(),
+        congestion_at: LONGEST_JOURNAL,
+        congestions: state.speaker.congestions(),
         refused: refused.into(),
         listen: state.speaker.config().listen.iter().map(|listener| listen(listener, state)).collect(),
     }

@@ -2,9 +2,9 @@
 
 use super::sim::Sim;
 use super::{MINUTE, OPEN, SOON, established, path, speaker};
-use crate::net::AfiSafi;
+use crate::net::{AfiSafi, Prefix};
 use crate::packet::{self, Notification, iana};
-use crate::speaker::{Established, Notice, Peer};
+use crate::speaker::{Established, LONGEST_JOURNAL, Notice, Peer};
 
 const HUB: usize = 0;
 const FEEDER: usize = 1;
@@ -99,6 +99,33 @@ fn the_table_of_a_peer_that_is_removed_goes_in_pieces() {
     assert_eq!(left(&sim), ROUTES - 10);
     work_off(&mut sim);
     assert_eq!((left(&sim), sim.learned(LISTENER, HUB).len(), sim.kernel(HUB).len()), (0, 0, 0));
+}
+
+#[test]
+fn more_changes_than_may_wait_are_a_congestion() {
+    let peer = |asn, last| speaker(asn, last, "", "", &[(10, 65000, OPEN)]);
+    let mut sim = established(Sim::new(1, &[hub("all"), peer(65001, 20), peer(65002, 30)]));
+    sim.piecemeal = true;
+    let announced = LONGEST_JOURNAL + 1;
+    let next_hop = std::net::IpAddr::from([10, 13, 76, 20]);
+    let prefixes: Vec<Prefix> = (0..announced)
+        .map(|number| {
+            let number = u32::try_from(number).expect("few");
+            Prefix::host(std::net::Ipv4Addr::from(0x6440_0000 + number).into())
+        })
+        .collect();
+    sim.inject(FEEDER, HUB, |context, out| {
+        let mut rest = &prefixes[..];
+        while !rest.is_empty() {
+            let taken = packet::encode_announcement(&path(&[65001]), next_hop.into(), rest, context, out);
+            rest = &rest[taken.expect("they fit")..];
+        }
+    });
+    let hub = &sim.speakers[HUB];
+    assert_eq!((hub.waiting_changes(), hub.is_congested(), hub.congestions()), (announced, true, 1));
+    work_off(&mut sim);
+    let hub = &sim.speakers[HUB];
+    assert_eq!((hub.waiting_changes(), hub.is_congested(), hub.congestions()), (0, false, 1));
 }
 
 #[test]
