@@ -5,6 +5,7 @@ mod bfd;
 mod limits;
 mod mistakes;
 mod policies;
+mod policy_keys;
 mod reference;
 mod restart;
 mod roles;

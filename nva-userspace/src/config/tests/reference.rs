@@ -30,7 +30,7 @@ fn every_key() -> Vec<Vec<String>> {
 }
 
 /// The keys of the table there; `None` if there is no table.
-fn keys_of(path: &[String]) -> Option<Vec<String>> {
+pub(super) fn keys_of(path: &[String]) -> Option<Vec<String>> {
     // A table may be one or one of a list of them: every way of writing it is tried.
     let mut bodies = vec![format!("{NO_KEY} = 1")];
     for key in path.iter().rev() {
