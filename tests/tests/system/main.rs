@@ -9,6 +9,7 @@ mod cli;
 mod common;
 mod death;
 mod examples;
+mod explain;
 mod forwarding;
 mod peers;
 mod policy_command;
