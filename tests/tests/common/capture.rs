@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::net::UdpSocket;
+use std::net::{IpAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -15,12 +15,15 @@ use nva_tests::wait::wait_until;
 
 use super::PATIENCE;
 
-/// A running capture of BGP on `eth0` of a machine.
+/// A running capture of BGP and BFD on `eth0` of a machine.
 pub struct Capture {
     process: Process,
     file: PathBuf,
     namespace: Namespace,
 }
+
+/// BGP, and BFD over one hop and over several (RFC 5881 §4, RFC 5883 §5).
+const WANTED: &str = "tcp port 179 or udp port 3784 or udp port 4784";
 
 /// A datagram to this port (RFC 863) shows that everything before it is in the file.
 const MARK: u16 = 9;
@@ -31,9 +34,7 @@ impl Capture {
         resources.directory(directory).expect("a directory");
         let (file, log) = (directory.join("capture.pcap"), directory.join("capture.log"));
         let mut command = namespace.command("dumpcap").expect("a command");
-        command
-            .args(["-q", "-P", "-i", "eth0", "-f", &format!("tcp port 179 or udp port 3784 or udp port {MARK}"), "-w"])
-            .arg(&file);
+        command.args(["-q", "-P", "-i", "eth0", "-f", &format!("{WANTED} or udp port {MARK}"), "-w"]).arg(&file);
         let process = resources.process("dumpcap", &mut command, &log).expect("dumpcap runs (package tshark)");
         wait_until(PATIENCE, "dumpcap to begin", || {
             process.check_alive()?;
@@ -71,6 +72,18 @@ impl Capture {
     }
 }
 
+/// A display filter that shows nothing.
+pub const NOTHING: &str = "frame.number == 0";
+
+/// A display filter for what machines with these addresses sent.
+pub fn sent_by(senders: &[IpAddr]) -> String {
+    let sent = senders.iter().map(|sender| match sender {
+        IpAddr::V4(sender) => format!("ip.src == {sender}"),
+        IpAddr::V6(sender) => format!("ipv6.src == {sender}"),
+    });
+    format!("({})", sent.collect::<Vec<_>>().join(" || "))
+}
+
 /// A finished capture.
 pub struct Captured {
     file: PathBuf,
@@ -85,6 +98,16 @@ impl Captured {
     /// The BGP messages in them in full, line by line.
     pub fn messages(&self, filter: &str) -> Vec<String> {
         self.tshark(filter, &["-O", "bgp"])
+    }
+
+    /// What a display filter shows is there, and dissected without any complaint but for what `mistaken` shows: about
+    /// that Wireshark is wrong.
+    pub fn well_formed(&self, sent: &str, mistaken: &str) {
+        let packets = self.packets(&format!("{sent} && bgp"));
+        assert!(!packets.is_empty(), "nothing of {sent} among {:#?}", self.packets("tcp"));
+        // Wireshark's severities: 0x600000 is a warning, 0x800000 an error.
+        let wrong = "(_ws.malformed || ((bgp || bfd) && _ws.expert.severity >= 0x600000 && !tcp.analysis.flags))";
+        assert_eq!(self.messages(&format!("{sent} && {wrong} && !({mistaken})")), Vec::<String>::new());
     }
 
     /// Nobody ended a session: who sent a NOTIFICATION had sent no UPDATE over that connection, and so had no session on it.

@@ -4,14 +4,19 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use nix::sys::signal::Signal;
-use nva_tests::daemon::{BFD_INTERVAL, Kind, Options};
+use nva_tests::daemon::{BFD_INTERVAL, Family, Kind, Options};
 use serde_json::Value;
 
 use crate::common::nva_json_of;
 use crate::scene::{Cast, Scene, from_nva, prefix};
 
-const FROM_NVA: &str = "198.51.100.0/25";
-const FROM_OTHER: &str = "192.0.2.0/24";
+/// What `nva` and the other one originate, in the family of their session.
+fn networks(over: Family) -> [&'static str; 2] {
+    match over {
+        Family::Ipv4 => ["198.51.100.0/25", "192.0.2.0/24"],
+        Family::Ipv6 => ["2001:db8:20::/48", "2001:db8:30::/48"],
+    }
+}
 
 /// Seconds: what goes in time goes because of BFD.
 const HOLD_TIME: u16 = 90;
@@ -20,35 +25,46 @@ const HOLD_TIME: u16 = 90;
 const BUSY: Duration = Duration::from_secs(3);
 
 /// Comes up, each notices in time that the other one is silent, and comes up again.
-pub fn detection(kind: Kind) {
-    let mut scene = start(kind);
-    wait_up(&scene);
+pub fn detection(kind: Kind, over: Family) {
+    let mut scene = start(kind, over);
+    wait_up(&scene, over);
     let detection = Duration::from_millis(u64::from(BFD_INTERVAL) * 3);
-    let took = silence(&scene, "other", "nva");
+    let took = silence(&scene, over, "other", "nva");
     println!("nva notices after {took:?} that {kind} is silent, with a detection time of {detection:?}");
     assert!(took < detection + BUSY, "{took:?}");
     let peer = scene.nva_peer().expect("the peer");
     let error = peer["last_error"].as_str().unwrap_or_default();
     assert!(error.contains("Cease/BFD Down: BFD: detection time expired"), "{peer}");
-    wait_up(&scene);
+    wait_up(&scene, over);
     let bfd = row(&scene).expect("a session");
     // BIRD makes a new session of BFD for its new session of BGP: that is one more end.
     let (downs, ups) = (bfd["downs"].as_u64(), bfd["ups"].as_u64());
     assert!(downs >= Some(1) && ups == downs.map(|downs| downs + 1), "{bfd}");
 
-    let took = silence(&scene, "nva", "other");
+    let took = silence(&scene, over, "nva", "other");
     println!("{kind} notices after {took:?} that nva is silent");
     assert!(took < detection + BUSY, "{took:?}");
-    wait_up(&scene);
+    wait_up(&scene, over);
     let captured = scene.well_formed();
-    assert!(!captured.packets(&format!("{} && bfd", from_nva())).is_empty(), "BFD is among what was looked at");
+    let protocol = match over {
+        Family::Ipv4 => "ip",
+        Family::Ipv6 => "ipv6",
+    };
+    let packets = |filter: &str| captured.packets(&format!("{} && bfd && {filter}", from_nva()));
+    assert!(!packets(protocol).is_empty(), "BFD is among what was looked at");
+    assert_eq!(packets(&format!("!{protocol}")), Vec::<String>::new(), "it goes where BGP goes");
+}
+
+#[test]
+fn over_ipv6_it_is_the_same() {
+    detection(Kind::Nva, Family::Ipv6);
 }
 
 /// RFC 5882 §3.2: the operator of FRR takes BFD down, and only BFD.
 #[test]
 fn an_operator_takes_bfd_down_and_only_bfd() {
-    let scene = start(Kind::Frr);
-    wait_up(&scene);
+    let mut scene = start(Kind::Frr, Family::Ipv4);
+    wait_up(&scene, Family::Ipv4);
     let other = scene.daemon("other");
     let sockets = other.setup.directory.display().to_string();
     let shut_down = ["vtysh", "--vty_socket", &sockets, "-d", "bfdd", "-c", "configure terminal", "-c", "bfd", "-c"];
@@ -61,14 +77,16 @@ fn an_operator_takes_bfd_down_and_only_bfd() {
     });
     let peer = scene.nva_peer().expect("the peer");
     assert_eq!(peer["state"], "Established", "{peer}");
-    assert!(installed(&scene).expect("asked").is_some());
+    assert!(installed(&scene, Family::Ipv4).expect("asked").is_some());
+    scene.well_formed();
 }
 
-fn start(kind: Kind) -> Scene {
+fn start(kind: Kind, over: Family) -> Scene {
     let options = Options { bfd: true, ..Options::default() };
-    let mut cast = Cast::ipv4(kind).options(&options, &options);
-    cast.nva.networks = vec![prefix(FROM_NVA)];
-    cast.other.networks = vec![prefix(FROM_OTHER)];
+    let mut cast = Cast::new(kind, over, &[over]).options(&options, &options);
+    let [of_nva, of_other] = networks(over).map(prefix);
+    cast.nva.networks = vec![of_nva];
+    cast.other.networks = vec![of_other];
     cast.nva.hold_time = HOLD_TIME;
     cast.other.hold_time = HOLD_TIME;
     cast.start(&[])
@@ -81,7 +99,7 @@ fn row(scene: &Scene) -> anyhow::Result<Value> {
 }
 
 /// Until both sides are up and know each other's intervals, and the route is in the kernel.
-fn wait_up(scene: &Scene) {
+fn wait_up(scene: &Scene, over: Family) {
     scene.wait_for("BFD and BGP", || {
         let bfd = row(scene)?;
         ensure!(bfd["state"] == "Up" && bfd["remote_state"] == "Up", "{bfd}");
@@ -90,26 +108,31 @@ fn wait_up(scene: &Scene) {
             let session = scene.session(machine)?;
             ensure!(session.established, "{machine}: {session:?}");
         }
-        ensure!(installed(scene)?.is_some(), "no route");
+        ensure!(installed(scene, over)?.is_some(), "no route");
         Ok(())
     });
 }
 
 /// The other one's route in the kernel of `nva`.
-fn installed(scene: &Scene) -> anyhow::Result<Option<String>> {
-    let text = scene.wire.namespace("nva")?.ip(&["route", "show", FROM_OTHER])?;
+fn installed(scene: &Scene, over: Family) -> anyhow::Result<Option<String>> {
+    let [_, of_other] = networks(over);
+    let family = match over {
+        Family::Ipv4 => "-4",
+        Family::Ipv6 => "-6",
+    };
+    let text = scene.wire.namespace("nva")?.ip(&[family, "route", "show", of_other])?;
     Ok(Some(text).filter(|text| !text.is_empty()))
 }
 
 /// One falls silent: how long the session lives on at the other end, and where that is `nva` the route in its kernel.
-fn silence(scene: &Scene, silent: &str, at: &str) -> Duration {
+fn silence(scene: &Scene, over: Family, silent: &str, at: &str) -> Duration {
     let start = Instant::now();
     scene.daemon(silent).signal(Signal::SIGSTOP).expect("stopped");
     scene.wait_for(&format!("the end of the session at {at}"), || {
         let session = scene.session(at)?;
         ensure!(!session.established, "{session:?}");
         if at == "nva" {
-            let route = installed(scene)?;
+            let route = installed(scene, over)?;
             ensure!(route.is_none(), "{route:?}");
         }
         Ok(())

@@ -5,9 +5,13 @@ use ipnet::{IpNet, Ipv4Net};
 use nva_tests::daemon::{Kind, Relation, Route, Router, TowardsRouteServer};
 use nva_tests::instance::Instance;
 use nva_tests::lab::Lab;
+use nva_tests::route_server::RouteServer;
 use nva_tests::topology::{HUB_ASN, Machine, ROUTE_SERVER_ASN, in_vnet, nva_address, nva_asn, nva_loopback, nva_name};
 
-use crate::common::{self, lab_of, prefix, route, small_article, wait_established, wait_for, wait_for_routes};
+use crate::common::capture::{Capture, NOTHING, sent_by};
+use crate::common::{
+    self, prefix, quiet_lab_of, route, small_article, start_daemons, wait_established, wait_for, wait_for_routes,
+};
 
 const HUB: u8 = 84;
 const OTHER_HUB: u8 = 85;
@@ -86,11 +90,33 @@ fn told_to_leaf(lab: &Lab, number: u8, hub: &str, last: u8) {
     });
 }
 
+/// Everybody starts, and what goes over these machines' interfaces is written down.
+fn start(machines: Vec<Machine>, at: &[&str]) -> (Lab, Vec<Capture>) {
+    let mut lab = quiet_lab_of(machines);
+    let captures = at.iter().map(|machine| capture(&lab, machine)).collect();
+    start_daemons(&mut lab);
+    (lab, captures)
+}
+
+fn capture(lab: &Lab, machine: &str) -> Capture {
+    Capture::start(lab.resources(), lab.namespace(machine).expect("a machine"), &lab.machine_directory(machine))
+}
+
+/// Wireshark has no complaint about what any `nva` of the lab said where it was written down.
+fn well_formed(lab: &Lab, captures: Vec<Capture>) {
+    let of_nva = lab.state.topology.machines.iter().filter_map(|machine| match &machine.runs {
+        Some((Kind::Nva, router)) => Some(router.address.into()),
+        _ => None,
+    });
+    let sent = sent_by(&of_nva.collect::<Vec<_>>());
+    captures.into_iter().for_each(|capture| capture.stop().well_formed(&sent, NOTHING));
+}
+
 /// Two leaves at one hub at one route server; then a leaf's address goes.
 fn one_hub(hub_kind: Kind, leaf_kinds: [Kind; 2]) {
     let mut machines = leaves(&leaf_kinds, &[("hub", HUB)]);
     machines.extend([hub("hub", HUB, hub_kind, 2), server(&[("hub", HUB)])]);
-    let lab = lab_of(machines);
+    let (lab, captures) = start(machines, &["hub"]);
     wait_established(&lab, &["nva0", "nva1", "hub", "server"]);
     let told = told_by("hub", HUB, 2);
     wait_for_routes(&lab, "server", &told);
@@ -100,6 +126,7 @@ fn one_hub(hub_kind: Kind, leaf_kinds: [Kind; 2]) {
     let address = format!("{}/32", nva_loopback(0));
     lab.namespace("nva0").and_then(|nva| nva.ip(&["addr", "del", &address, "dev", "lo"])).expect("deleted");
     wait_for_routes(&lab, "server", &told[1..]);
+    well_formed(&lab, captures);
 }
 
 #[test]
@@ -117,7 +144,7 @@ fn hubs_side_by_side_tell_the_route_server_the_same() {
     let hubs = [("hub0", HUB), ("hub1", OTHER_HUB)];
     let mut machines = leaves(&[Kind::Nva, Kind::Bird1], &hubs);
     machines.extend([hub("hub0", HUB, Kind::Nva, 2), hub("hub1", OTHER_HUB, Kind::Bird1, 2), server(&hubs)]);
-    let lab = lab_of(machines);
+    let (lab, captures) = start(machines, &["hub0", "hub1"]);
     wait_established(&lab, &["nva0", "nva1", "hub0", "hub1", "server"]);
 
     let mut expected = [told_by("hub0", HUB, 2), told_by("hub1", OTHER_HUB, 2)].concat();
@@ -132,6 +159,7 @@ fn hubs_side_by_side_tell_the_route_server_the_same() {
     };
     assert_eq!(leaf_routes("hub0").len(), 2, "{routes:#?}");
     assert_eq!(leaf_routes("hub0"), leaf_routes("hub1"), "nobody can tell the hubs apart by the leaves' routes");
+    well_formed(&lab, captures);
 }
 
 /// The same with the lab's route server, as Azure's own commands would show it.
@@ -145,7 +173,10 @@ fn the_route_server_learns_the_same_from_an_nva_hub_and_a_bird_hub() {
             router.xdp.clear();
         }
     }
-    let lab = Lab::up(Instance::unique(), topology).expect("the lab comes up");
+    let mut lab = Lab::build(Instance::unique(), topology).expect("the lab comes up");
+    lab.start_route_server().and_then(RouteServer::wait_ready).expect("the route server");
+    let captures = ["hub0", "hub1"].map(|hub| capture(&lab, hub)).into();
+    start_daemons(&mut lab);
     let expected: Vec<_> = (0..leaves)
         .map(|number| (nva_loopback(number).into(), format!("{HUB_ASN}-{}", nva_asn(number)), nva_address(number)))
         .collect();
@@ -166,4 +197,5 @@ fn the_route_server_learns_the_same_from_an_nva_hub_and_a_bird_hub() {
         ensure!(report.instances.len() == 2, "{report:?}");
         Ok(())
     });
+    well_formed(&lab, captures);
 }

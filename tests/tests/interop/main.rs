@@ -120,7 +120,7 @@ fn gtsm(kind: Kind) {
 }
 
 fn bfd(kind: Kind) {
-    bfd::detection(kind);
+    bfd::detection(kind, Family::Ipv4);
 }
 
 fn restart_of_the_other(kind: Kind) {

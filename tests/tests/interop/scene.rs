@@ -9,7 +9,7 @@ use nva_tests::wait::wait_until;
 use nva_tests::wire::{Wire, address, address6};
 use serde_json::Value;
 
-use crate::common::capture::{Capture, Captured};
+use crate::common::capture::{Capture, Captured, NOTHING, sent_by};
 use crate::common::{PATIENCE, nva_peer_of};
 
 pub const NVA_ASN: u32 = 65001;
@@ -190,17 +190,13 @@ impl Scene {
 
     /// Ends the capture and looks at what `nva` sent: it is dissected without any complaint.
     pub fn well_formed(&mut self) -> Captured {
-        self.well_formed_but("frame.number == 0")
+        self.well_formed_but(NOTHING)
     }
 
     /// The same but for what another filter shows, about which Wireshark is mistaken.
     pub fn well_formed_but(&mut self, mistaken: &str) -> Captured {
         let captured = self.capture.take().expect("one capture").stop();
-        let packets = captured.packets(&format!("{} && bgp", from_nva()));
-        assert!(!packets.is_empty(), "nothing from nva among {:#?}", captured.packets("tcp"));
-        // Wireshark's severities: 0x600000 is a warning, 0x800000 an error.
-        let wrong = "(_ws.malformed || ((bgp || bfd) && _ws.expert.severity >= 0x600000 && !tcp.analysis.flags))";
-        assert_eq!(captured.messages(&format!("{} && {wrong} && !({mistaken})", from_nva())), Vec::<String>::new());
+        captured.well_formed(&from_nva(), mistaken);
         captured
     }
 }
@@ -212,10 +208,10 @@ pub fn prefix(text: &str) -> IpNet {
 
 /// A display filter for what the other one sent.
 pub fn from_other() -> String {
-    format!("(ip.src == {} || ipv6.src == {})", address(OTHER), address6(OTHER))
+    sent_by(&[address(OTHER).into(), address6(OTHER).into()])
 }
 
 /// A display filter for what `nva` sent.
 pub fn from_nva() -> String {
-    format!("(ip.src == {} || ipv6.src == {})", address(NVA), address6(NVA))
+    sent_by(&[address(NVA).into(), address6(NVA).into()])
 }

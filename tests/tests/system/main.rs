@@ -3,6 +3,7 @@
 mod aggregates;
 mod as_path;
 mod as_path_expressions;
+mod bfd;
 mod blackhole;
 mod cli;
 #[path = "../common/mod.rs"]
