@@ -26,7 +26,7 @@ go before it and right behind it. What is seen:
 
 | | |
 |---|---|
-| accept | the route is passed on, and its attribute shows where it is for others to see |
+| accept | the route is passed on, and its attribute shows where it is for others to see, or in what it changes |
 | discard | the route is passed on without the attribute, or with the first of two |
 | withdraw | the route is withdrawn, and the session goes on |
 | disable family | all routes of the address family are gone and ignored from then on; the session and the other family go on |

@@ -86,7 +86,7 @@ impl Stage {
             router = router.with(peer(format!("observer{number}"), asn, address, Relation::Leaf));
         }
         for trial in &trials {
-            // Three hundred peers that were told each other's routes would be most of the daemon's work.
+            // Hundreds of peers that were told each other's routes would be most of the daemon's work.
             router = router.with(peer(trial.peer(), trial.identity().asn, trial.address(), Relation::Hub));
         }
         let directory = instance.directory().join("daemon");
@@ -184,27 +184,52 @@ impl Stage {
         }
     }
 
-    /// Whether an observer sees the attribute that the row is about; true if it is about none.
+    /// Whether an observer sees the attribute that the row is about, or what it does; true if it is about none.
     fn shows(&self, trial: &Trial) -> bool {
         let Some((kind, value)) = trial.attribute() else { return true };
+        let shown = self.values(trial, kind);
+        let is_more = matches!(trial.row.change, Change::More(_));
+        match (kind, trial.session) {
+            // Changed on the way out, or not for others to see; that the route was taken says that it was read.
+            (2..=4, _) | (5, SessionKind::Internal) if !is_more => true,
+            // Any such attribute is one too many, whatever its value.
+            (6 | 7, _) if !is_more => shown.iter().any(|values| !values.is_empty()),
+            // One looks like the other.
+            (6, _) => shown.iter().any(|values| values.len() > 1),
+            // Whoever reflects a route puts its own identifier in front.
+            (10, _) => shown.concat().iter().any(|list| list.ends_with(&value)),
+            // Brought together with the attributes that they are about (RFC 6793 §4.2.3).
+            (17, SessionKind::TwoOctet) => self.values(trial, 2).concat().contains(&&*without_confederations(&value)),
+            (18, SessionKind::TwoOctet) => self.values(trial, 7).concat().contains(&&*value),
+            _ => shown.concat().contains(&&*value),
+        }
+    }
+
+    /// The values of the attributes of a type, as each observer that is told of the row's route has them.
+    fn values(&self, trial: &Trial, kind: u8) -> Vec<Vec<&[u8]>> {
         let prefix = trial.prefix(Place::Subject, trial.is_ipv6());
         let routes = self.observers.iter().filter_map(|(_, heard)| heard.route(&prefix));
-        let shown: Vec<&Vec<u8>> =
-            routes.flatten().filter(|(other, _)| *other == kind).map(|(_, value)| value).collect();
-        let internal = trial.session == SessionKind::Internal;
-        match kind {
-            // Changed on the way out, or not for others to see; that the route was taken says that it was read.
-            2..=4 if !matches!(trial.row.change, Change::More(_)) => true,
-            5 if internal && !matches!(trial.row.change, Change::More(_)) => true,
-            // Any such attribute is one too many, whatever its value.
-            6 | 7 => !shown.is_empty(),
-            _ => shown.into_iter().any(|other| *other == value),
-        }
+        routes
+            .map(|route| route.iter().filter(|(other, _)| *other == kind).map(|(_, value)| &**value).collect())
+            .collect()
     }
 
     fn is_alive(&self) -> bool {
         self.daemon.processes.iter().all(Process::is_alive)
     }
+}
+
+/// An AS4_PATH without what has no place in it (RFC 6793 §6).
+fn without_confederations(mut path: &[u8]) -> Vec<u8> {
+    let mut kept = Vec::new();
+    while let [kind, count, rest @ ..] = path {
+        let (segment, next) = path.split_at(2 + (usize::from(*count) * 4).min(rest.len()));
+        if !matches!(kind, 3 | 4) {
+            kept.extend_from_slice(segment);
+        }
+        path = next;
+    }
+    kept
 }
 
 /// A peer that is waited for, with both families on its session.

@@ -20,6 +20,12 @@ const DISTANT_ASN: u32 = 65011;
 /// The AS behind the sender's in the malformed UPDATE's path, so that its route is told from the one before.
 const MARK: u32 = 65099;
 
+/// What stands for an AS that needs 4 octets where there are 2 (RFC 6793 §9).
+const AS_TRANS: u16 = 23456;
+
+/// An AS that needs 4 octets.
+const WIDE: u32 = 100_001;
+
 /// A row that a peer of its own sends.
 #[derive(Clone, Debug)]
 pub(super) struct Trial {
@@ -187,6 +193,14 @@ impl Trial {
             "NH6" => self.address6().octets().to_vec(),
             "AS" => self.first_asn().to_be_bytes().to_vec(),
             "MARK" => MARK.to_be_bytes().to_vec(),
+            "WIDE" => WIDE.to_be_bytes().to_vec(),
+            "PATH2" => {
+                let [.., high, low] = self.first_asn().to_be_bytes();
+                let [.., mark_high, mark_low] = MARK.to_be_bytes();
+                let [trans_high, trans_low] = AS_TRANS.to_be_bytes();
+                vec![0x40, 2, 8, 2, 3, high, low, trans_high, trans_low, mark_high, mark_low]
+            }
+            "AGGREGATOR2" => [&[0xc0, 7, 6][..], &AS_TRANS.to_be_bytes(), &[192, 0, 2, 1]].concat(),
             digits => (0..digits.len())
                 .step_by(2)
                 .map(|at| u8::from_str_radix(digits.get(at..at + 2).unwrap_or("half"), 16).expect("octets"))

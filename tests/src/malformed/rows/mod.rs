@@ -2,8 +2,11 @@
 //!
 //! Octets are hexadecimal text. In it stand for well-formed parts: `P4` and `P6` for the row's own prefix, `NH4` and
 //! `NH6` for the sender's address, `AS` for its AS, and `MARK` for the AS by which the malformed UPDATE's route is told
-//! from the one before it (both in 4 octets).
+//! from the one before it (both in 4 octets). `WIDE` is an AS that needs 4 octets; `PATH2` and `AGGREGATOR2` are the
+//! whole AS_PATH and AGGREGATOR of a peer with 2-octet AS numbers that have AS_TRANS in its place: the former between
+//! `AS` and `MARK`.
 
+mod as4;
 mod message;
 mod multiprotocol;
 mod optional;
@@ -31,7 +34,8 @@ pub struct Row {
 /// How the UPDATE differs from a well-formed one.
 #[derive(Clone, Copy, Debug)]
 pub enum Change {
-    /// This attribute stands there, instead of the well-formed one of its type if there is one, as the last.
+    /// This attribute stands there, instead of the well-formed one of its type if there is one, as the last; or
+    /// several, of which the first replaces and the last is what the row is about.
     Attribute(&'static str),
     /// These attributes follow the well-formed ones, whatever their types.
     More(&'static str),
@@ -113,7 +117,8 @@ pub fn rows() -> Vec<Row> {
         optional::REFLECTION,
         multiprotocol::REACH,
         multiprotocol::UNREACH,
-        optional::AS4,
+        as4::PATH,
+        as4::AGGREGATOR,
         optional::UNKNOWN,
         message::FRAMING,
         message::FIELDS,

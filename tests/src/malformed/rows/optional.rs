@@ -124,32 +124,6 @@ pub(super) const REFLECTION: &[Row] = &[
     ),
 ];
 
-pub(super) const AS4: &[Row] = &[
-    row("AS4_PATH", "length 0", Attribute("c0 11 00"), TWO_OCTET, Discard, "RFC 6793 §6"),
-    row("AS4_PATH", "segment without a number", Attribute("c0 11 02 0200"), TWO_OCTET, Discard, "RFC 6793 §6"),
-    row("AS4_PATH", "segment overruns", Attribute("c0 11 06 0202 0000fdea"), TWO_OCTET, Discard, "RFC 6793 §6"),
-    row("AS4_PATH", "segment type 5", Attribute("c0 11 06 0501 0000fdea"), TWO_OCTET, Discard, "RFC 6793 §6"),
-    row("AS4_PATH", "AS_SET", Attribute("c0 11 0c 0201 AS 0101 MARK"), TWO_OCTET, Withdraw, "RFC 9774 §3"),
-    row(
-        "AS4_PATH",
-        "AS_SET, longer than AS_PATH",
-        Attribute("c0 11 14 0203 AS MARK MARK 0101 MARK"),
-        TWO_OCTET,
-        Withdraw,
-        "RFC 9774 §3",
-    ),
-    row("AS4_PATH", "from a 4-octet speaker", Attribute("c0 11 06 0201 0000fdea"), EXTERNAL, Discard, "RFC 6793 §4.1"),
-    row("AS4_AGGREGATOR", "length 6", Attribute("c0 12 06 fdea c0000201"), TWO_OCTET, Discard, "RFC 6793 §6"),
-    row(
-        "AS4_AGGREGATOR",
-        "from a 4-octet speaker",
-        Attribute("c0 12 08 0000fdea c0000201"),
-        EXTERNAL,
-        Discard,
-        "RFC 6793 §4.1",
-    ),
-];
-
 pub(super) const UNKNOWN: &[Row] = &[
     row("unknown", "flagged well-known", Attribute("40 64 01 aa"), BOTH, Reset(2), "RFC 4271 §6.3"),
     row("unknown", "flagged well-known non-transitive", Attribute("00 64 01 aa"), BOTH, Reset(2), "RFC 4271 §6.3"),
