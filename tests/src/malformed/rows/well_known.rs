@@ -121,5 +121,6 @@ pub(super) const ATOMIC_AGGREGATE: &[Row] = &[
     row("ATOMIC_AGGREGATE", "flagged optional", Attribute("c0 06 00"), BOTH, Withdraw, "RFC 7606 §3 c"),
     row("ATOMIC_AGGREGATE", "flagged non-transitive", Attribute("00 06 00"), BOTH, Withdraw, "RFC 7606 §3 c"),
     row("ATOMIC_AGGREGATE", "extended length for nothing", Attribute("50 06 0000"), BOTH, Accept, "RFC 4271 §4.3"),
+    row("ATOMIC_AGGREGATE", "twice", More("40 06 00 40 06 00"), BOTH, Discard, "RFC 7606 §3 g"),
     row("ATOMIC_AGGREGATE", "longer than the attributes", Attribute("40 06 01"), BOTH, Withdraw, "RFC 7606 §4"),
 ];
