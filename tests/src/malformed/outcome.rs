@@ -32,6 +32,7 @@ impl Outcome {
             Fate::Accept => self == Outcome::Accept,
             Fate::Discard => self == Outcome::Discard,
             Fate::Withdraw => self == Outcome::Withdraw,
+            Fate::Ignore => self == Outcome::Ignore,
             Fate::Reset(subcode) => self == Outcome::Reset(Some((3, subcode))),
             Fate::DisableOrReset => matches!(self, Outcome::DisableFamily | Outcome::Reset(Some((3, _)))),
         }

@@ -79,7 +79,7 @@ impl Trial {
 
     /// Whether the row is about IPv6 routes.
     pub(super) fn is_ipv6(&self) -> bool {
-        matches!(self.row.change, Change::Multiprotocol(_))
+        matches!(self.row.change, Change::Multiprotocol(_) | Change::Ipv6Attribute(_) | Change::Ipv6Without(_))
     }
 
     /// One of its prefixes.
@@ -98,11 +98,15 @@ impl Trial {
     /// Well-formed routes to these places, in both families.
     pub(super) fn announcement(&self, places: &[Place]) -> Vec<u8> {
         let field = |ipv6| places.iter().flat_map(|place| self.prefix(*place, ipv6).1).collect::<Vec<u8>>();
-        let classic = update(&[], &self.attributes(None, false), &field(false), (0, 0));
-        let reach = [&[0, 2, 1, 16][..], &self.address6().octets(), &[0], &field(true)].concat();
-        let reach = [&[0x90, 14][..], &length(&reach), &reach].concat();
-        let attributes = self.attributes(Some(3), false);
-        [classic, update(&[], &[reach, attributes].concat(), &[], (0, 0))].concat()
+        let classic = update(&[], &self.attributes(&[], false), &field(false), (0, 0));
+        let attributes = self.attributes(&[3], false);
+        [classic, update(&[], &[self.reach(&field(true)), attributes].concat(), &[], (0, 0))].concat()
+    }
+
+    /// MP_REACH_NLRI of these IPv6 prefixes, well formed.
+    fn reach(&self, prefixes: &[u8]) -> Vec<u8> {
+        let value = [&[0, 2, 1, 16][..], &self.address6().octets(), &[0], prefixes].concat();
+        [&[0x90, 14][..], &length(&value), &value].concat()
     }
 
     /// The malformed UPDATE.
@@ -111,25 +115,39 @@ impl Trial {
     /// If the row's text is not octets.
     pub(super) fn malformed(&self) -> Vec<u8> {
         let subject = self.prefix(Place::Subject, false).1;
-        let marked = |without: Option<u8>| self.attributes(without, true);
+        let marked = |without: &[u8]| self.attributes(without, true);
+        let ipv6 = |without: &[u8], more: Vec<u8>| {
+            // In front: what breaks the list off behind it leaves the route to be found.
+            let reach = self.reach(&self.prefix(Place::Subject, true).1);
+            update(&[], &[reach, self.attributes(without, true), more].concat(), &[], (0, 0))
+        };
         match self.row.change {
             Change::Attribute(text) => {
                 let octets = self.octets(text);
-                update(&[], &[marked(Some(octets[1])), octets].concat(), &subject, (0, 0))
+                update(&[], &[marked(&octets[1..2]), octets].concat(), &subject, (0, 0))
             }
-            Change::More(text) => update(&[], &[marked(None), self.octets(text)].concat(), &subject, (0, 0)),
-            Change::Without(kind) => update(&[], &marked(Some(kind)), &subject, (0, 0)),
-            Change::Multiprotocol(text) => update(&[], &[marked(Some(3)), self.octets(text)].concat(), &[], (0, 0)),
-            Change::Nlri(text) => update(&[], &marked(None), &[subject, self.octets(text)].concat(), (0, 0)),
+            Change::More(text) => update(&[], &[marked(&[]), self.octets(text)].concat(), &subject, (0, 0)),
+            Change::Without(kind) => update(&[], &marked(&[kind]), &subject, (0, 0)),
+            Change::Multiprotocol(text) | Change::MultiprotocolIpv4(text) => {
+                update(&[], &[marked(&[3]), self.octets(text)].concat(), &[], (0, 0))
+            }
+            Change::Ipv6Attribute(text) => {
+                let octets = self.octets(text);
+                ipv6(&[3, octets[1]], octets)
+            }
+            Change::Ipv6Without(kind) => ipv6(&[3, kind], Vec::new()),
+            Change::Nlri(text) => update(&[], &marked(&[]), &[subject, self.octets(text)].concat(), (0, 0)),
             Change::Withdrawn(text) => update(&self.octets(text), &[], &[], (0, 0)),
             Change::NoRoute(text) => update(&[], &self.octets(text), &[], (0, 0)),
-            Change::Lengths(withdrawn, attributes) => update(&[], &marked(None), &subject, (withdrawn, attributes)),
+            Change::Lengths(withdrawn, attributes) => update(&[], &marked(&[]), &subject, (withdrawn, attributes)),
         }
     }
 
     /// Type and value of the attribute that the row adds; the last one of several.
     pub(super) fn attribute(&self) -> Option<(u8, Vec<u8>)> {
-        let (Change::Attribute(text) | Change::More(text)) = self.row.change else { return None };
+        let (Change::Attribute(text) | Change::More(text) | Change::Ipv6Attribute(text)) = self.row.change else {
+            return None;
+        };
         let octets = self.octets(text);
         let mut field = octets.as_slice();
         let mut found = None;
@@ -152,8 +170,8 @@ impl Trial {
         path.is_some_and(|(_, value)| value.windows(4).any(|octets| octets == MARK.to_be_bytes()))
     }
 
-    /// The well-formed attributes that the session asks for, but for one type.
-    fn attributes(&self, without: Option<u8>, marked: bool) -> Vec<u8> {
+    /// The well-formed attributes that the session asks for, but for these types.
+    fn attributes(&self, without: &[u8], marked: bool) -> Vec<u8> {
         let mut asns = vec![self.first_asn()];
         asns.extend(marked.then_some(MARK));
         let count = u8::try_from(asns.len()).unwrap_or(u8::MAX);
@@ -168,7 +186,7 @@ impl Trial {
             (0x40, 3, self.address().octets().to_vec()),
             (0x40, 5, 100_u32.to_be_bytes().to_vec()),
         ];
-        let wanted = |kind: u8| without != Some(kind) && (kind != 5 || self.session == SessionKind::Internal);
+        let wanted = |kind: u8| !without.contains(&kind) && (kind != 5 || self.session == SessionKind::Internal);
         let chosen = all.into_iter().filter(|(_, kind, _)| wanted(*kind));
         chosen
             .flat_map(|(flags, kind, value)| {
@@ -236,7 +254,9 @@ mod tests {
 
     /// Whether there is an attribute of which type and length can be told.
     fn has_whole_head(trial: &Trial) -> bool {
-        let (Change::Attribute(text) | Change::More(text)) = trial.row.change else { return false };
+        let (Change::Attribute(text) | Change::More(text) | Change::Ipv6Attribute(text)) = trial.row.change else {
+            return false;
+        };
         match trial.octets(text).as_slice() {
             [flags, _, length @ ..] if flags & 0x10 != 0 => length.len() >= 2,
             [_, _, length @ ..] => !length.is_empty(),

@@ -41,8 +41,14 @@ pub enum Change {
     More(&'static str),
     /// The attribute of this type is not there.
     Without(u8),
-    /// The routes are IPv6, and these octets are the attributes that say so.
+    /// The route is IPv6, and these octets are the attributes that say so.
     Multiprotocol(&'static str),
+    /// The route is IPv4, and these octets are the attributes that say so, as they do for IPv6.
+    MultiprotocolIpv4(&'static str),
+    /// As [`Change::Attribute`], behind the MP_REACH_NLRI of an IPv6 route.
+    Ipv6Attribute(&'static str),
+    /// As [`Change::Without`], for an IPv6 route.
+    Ipv6Without(u8),
     /// These octets follow the prefix in the NLRI field.
     Nlri(&'static str),
     /// These octets are the Withdrawn Routes field, and nothing is announced.
@@ -75,6 +81,8 @@ pub enum Fate {
     Withdraw,
     /// The session ends; with this subcode of UPDATE Message Error where the RFCs say which.
     Reset(u8),
+    /// What the UPDATE is about is not for the session: nothing changes.
+    Ignore,
     /// The routes of the address family are gone and ignored, and the session goes on; or it ends (RFC 7606 §3 j).
     DisableOrReset,
 }
@@ -95,6 +103,7 @@ impl fmt::Display for Fate {
             Fate::Accept => f.pad("accept"),
             Fate::Discard => f.pad("discard"),
             Fate::Withdraw => f.pad("withdraw"),
+            Fate::Ignore => f.pad("ignore UPDATE"),
             Fate::Reset(subcode) => write!(f, "reset 3/{subcode}"),
             Fate::DisableOrReset => f.pad("disable family or reset"),
         }
@@ -117,6 +126,7 @@ pub fn rows() -> Vec<Row> {
         optional::REFLECTION,
         multiprotocol::REACH,
         multiprotocol::UNREACH,
+        multiprotocol::IPV6,
         as4::PATH,
         as4::AGGREGATOR,
         optional::UNKNOWN,

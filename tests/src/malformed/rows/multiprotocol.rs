@@ -1,8 +1,8 @@
-//! MP_REACH_NLRI and MP_UNREACH_NLRI.
+//! MP_REACH_NLRI and MP_UNREACH_NLRI, and the other attributes of the routes in the former.
 
-use super::Change::Multiprotocol;
-use super::Fate::{Accept, DisableOrReset, Reset, Withdraw};
-use super::{BOTH, Row, row};
+use super::Change::{Ipv6Attribute, Ipv6Without, Multiprotocol, MultiprotocolIpv4};
+use super::Fate::{Accept, DisableOrReset, Ignore, Reset, Withdraw};
+use super::{BOTH, INTERNAL, Row, row};
 
 pub(super) const REACH: &[Row] = &[
     row("MP_REACH_NLRI", "length 0", Multiprotocol("80 0e 00"), BOTH, Reset(9), "RFC 4760 §7"),
@@ -97,6 +97,38 @@ pub(super) const REACH: &[Row] = &[
     ),
     row(
         "MP_REACH_NLRI",
+        "next hop ::1",
+        Multiprotocol("80 0e 1e 0002 01 10 00000000000000000000000000000001 00 P6"),
+        BOTH,
+        Withdraw,
+        "RFC 4271 §6.3",
+    ),
+    row(
+        "MP_REACH_NLRI",
+        "next hop of 32 octets, global and link-local",
+        Multiprotocol("80 0e 2e 0002 01 20 NH6 fe800000000000000000000000000001 00 P6"),
+        BOTH,
+        Accept,
+        "RFC 2545 §3",
+    ),
+    row(
+        "MP_REACH_NLRI",
+        "IPv4 route and next hop",
+        MultiprotocolIpv4("80 0e 0d 0001 01 04 NH4 00 P4"),
+        BOTH,
+        Accept,
+        "RFC 4760 §3",
+    ),
+    row(
+        "MP_REACH_NLRI",
+        "family that is not of the session",
+        Multiprotocol("80 0e 1e 0002 02 10 NH6 00 P6"),
+        BOTH,
+        Ignore,
+        "RFC 4760 §8",
+    ),
+    row(
+        "MP_REACH_NLRI",
         "flagged transitive",
         Multiprotocol("c0 0e 1e 0002 01 10 NH6 00 P6"),
         BOTH,
@@ -135,6 +167,22 @@ pub(super) const REACH: &[Row] = &[
         Reset(1),
         "RFC 7606 §3 g",
     ),
+    row(
+        "MP_REACH_NLRI",
+        "longer than the attributes",
+        Multiprotocol("80 0e 28 0002 01 10 NH6 00 P6"),
+        BOTH,
+        DisableOrReset,
+        "RFC 7606 §3 j",
+    ),
+    row(
+        "MP_REACH_NLRI",
+        "within another attribute that is longer than the attributes",
+        Multiprotocol("c0 08 30 fdea0001 80 0e 1e 0002 01 10 NH6 00 P6"),
+        BOTH,
+        DisableOrReset,
+        "RFC 7606 §5.2",
+    ),
 ];
 
 pub(super) const UNREACH: &[Row] = &[
@@ -164,5 +212,28 @@ pub(super) const UNREACH: &[Row] = &[
         BOTH,
         Reset(1),
         "RFC 7606 §3 g",
+    ),
+    row(
+        "MP_UNREACH_NLRI",
+        "longer than the attributes",
+        Multiprotocol("80 0f 10 0002 01 P6"),
+        BOTH,
+        DisableOrReset,
+        "RFC 7606 §3 j",
+    ),
+];
+
+pub(super) const IPV6: &[Row] = &[
+    row("IPv6 route", "ORIGIN of value 3", Ipv6Attribute("40 01 01 03"), BOTH, Withdraw, "RFC 7606 §7.1"),
+    row("IPv6 route", "no AS_PATH", Ipv6Without(2), BOTH, Withdraw, "RFC 7606 §3 d"),
+    row("IPv6 route", "no LOCAL_PREF", Ipv6Without(5), INTERNAL, Withdraw, "RFC 7606 §3 d"),
+    row("IPv6 route", "COMMUNITIES of length 5", Ipv6Attribute("c0 08 05 fdea000100"), BOTH, Withdraw, "RFC 7606 §7.8"),
+    row(
+        "IPv6 route",
+        "COMMUNITIES longer than the attributes",
+        Ipv6Attribute("c0 08 08 fdea0001"),
+        BOTH,
+        Withdraw,
+        "RFC 7606 §4",
     ),
 ];
