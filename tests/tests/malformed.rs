@@ -16,10 +16,15 @@ fn hold_against_the_page(kind: Kind) -> Vec<(Row, SessionKind, Outcome)> {
     let results = run(kind, crashes).unwrap_or_else(|error| panic!("{error:#}"));
     let outcomes = results.iter().map(|(_, _, outcome)| *outcome).collect();
     let now = Column { name: kind.to_string(), outcomes }.cells();
+    // On a busy machine GoBGP now and then closes before its NOTIFICATION is out. That others end the session is what the
+    // page is about; `nva` also has to say why.
+    let is_cut_short = |outcome: Outcome, page: &str| {
+        kind != Kind::Nva && outcome == Outcome::Reset(None) && page.trim_matches('*').starts_with("reset ")
+    };
     let differ: Vec<String> = results
         .iter()
         .zip(now.iter().zip(cells))
-        .filter(|(_, (now, page))| now != page)
+        .filter(|((_, _, outcome), (now, page))| now != page && !is_cut_short(*outcome, page))
         .map(|((row, session, _), (now, page))| format!("{} {}, {session}: {now}, not {page}", row.subject, row.fault))
         .collect();
     assert!(
