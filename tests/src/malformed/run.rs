@@ -43,13 +43,13 @@ struct Stage {
 }
 
 /// Sends the rows to a daemon, each over each of its sessions; the results are in the order of the table. Those of which
-/// `known_to_crash` says so are not sent.
-pub fn run(kind: Kind, known_to_crash: impl Fn(usize) -> bool) -> anyhow::Result<Vec<(Row, SessionKind, Outcome)>> {
+/// `is_left_out` says so are not sent, and count as crashes.
+pub fn run(kind: Kind, is_left_out: impl Fn(usize) -> bool) -> anyhow::Result<Vec<(Row, SessionKind, Outcome)>> {
     let sessions = rows().into_iter().flat_map(|row| row.sessions.iter().map(move |session| (row, *session)));
     let trials: Vec<Trial> =
         sessions.zip(1..).map(|((row, session), number)| Trial::new(row, session, number)).collect();
     let mut outcomes = vec![Outcome::Crash; trials.len()];
-    let sent = trials.iter().enumerate().filter(|(index, _)| !known_to_crash(*index));
+    let sent = trials.iter().enumerate().filter(|(index, _)| !is_left_out(*index));
     perform(kind, &sent.collect::<Vec<_>>(), &mut outcomes)?;
     Ok(trials.iter().zip(outcomes).map(|(trial, outcome)| (trial.row, trial.session, outcome)).collect())
 }
