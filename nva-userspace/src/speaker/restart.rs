@@ -147,7 +147,9 @@ impl Speaker {
             Some(up) => up.is_awaited(),
             None => !peer.is_kept_down() && peer.restart_config().is_some(),
         };
-        let nobody = self.is_deferring() && self.config.listen.is_empty() && !self.peers.iter().any(awaited);
+        // Who is missing of a group that listens, nobody knows.
+        let unknown = self.config.listen.iter().any(|listen| listen.template.session.graceful_restart.is_some());
+        let nobody = self.is_deferring() && !unknown && !self.peers.iter().any(awaited);
         if !self.deferral.is_over(|| nobody, now) {
             return;
         }

@@ -350,17 +350,20 @@ fn a_peer_that_does_not_come_delays_a_restart_for_a_while_only() {
     let plain = format!("{OPEN}\ngraceful-restart = false");
     let hub = |far: &str| speaker(65002, 20, "", "", &[(10, 65001, &helper), (30, 65003, far)]);
     let listening = |far: &str| speaker(65002, 20, "", &leaves, &[(30, 65003, far)]);
+    let plain_leaves = leaves.replace(RESTARTS, "graceful-restart = false");
+    let listening_plainly = |far: &str| speaker(65002, 20, "", &plain_leaves, &[(30, 65003, far)]);
     for (hub, far, patience) in [
         (hub(&helper), &helper, 25..=40),
         (hub(&plain), &plain, 0..=15),
         (listening(OPEN), &OPEN.to_owned(), 0..=15),
         (listening(&helper), &helper, 25..=40),
         (listening(&plain), &plain, 0..=15),
+        (listening_plainly(&helper), &helper, 0..=15),
     ] {
         let mut sim = begun(RESTARTS, &hub, far);
         sim.run_until("the hub's kernel", SOON, |sim| sim.kernel(HUB).contains_key(PREFIX));
-        sim.kill(LEAF);
         sim.kill(HUB);
+        sim.kill(LEAF);
         sim.revive(HUB);
         sim.host(HUB, loopback_added([100, 0, 0, 2]));
         let start = sim.now;
