@@ -113,6 +113,9 @@ pub(super) enum Consequence {
     Stop,
     /// Idle for the idle hold time, which stays as it is.
     Hold,
+    /// Idle for the idle hold time that a first failure has, and it does not grow: each side has closed the connection that
+    /// the other one kept (RFC 4271 §6.8), or the peer has yet to see that the last session is over. That is no oscillation.
+    Retry,
     /// Idle for the idle hold time, which grows (DampPeerOscillations).
     Damp,
     /// Active, or Connect if an attempt is still under way.

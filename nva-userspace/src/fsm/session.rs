@@ -35,6 +35,8 @@ pub struct Session {
     connect_retry: Option<Instant>,
     /// The caller has been asked to connect and has not answered.
     attempting: bool,
+    /// A connection has lost a collision since the session left Idle, or was Established last.
+    collided: bool,
     /// The peer does not read capabilities: OPENs go out without, until a session has come of it or the operator starts
     /// it again.
     bare: bool,
@@ -59,6 +61,7 @@ impl Session {
             config,
             running: false,
             idle_hold: None,
+            collided: false,
             connect_retry: None,
             attempting: false,
             bare: false,
@@ -245,6 +248,7 @@ impl Session {
     /// Leaves Idle.
     fn run(&mut self, now: Instant) {
         self.running = true;
+        self.collided = false;
         self.idle_hold = None;
         if !self.config.passive {
             self.attempt(now);
@@ -411,6 +415,7 @@ impl Session {
         for other in others {
             self.drop_collided(other);
         }
+        self.collided = false;
         self.counters.established += 1;
         if let Some(index) = self.find(id) {
             self.connections[index].restart_send_hold(&self.config, now);
@@ -485,9 +490,15 @@ impl Session {
         if state == State::Established {
             self.was_established(reason.clone(), now);
         }
+        self.collided |= reason.is_collision();
         if last {
-            // A second attempt that has more to hope for is no oscillation.
-            self.follow(if learned { Consequence::Hold } else { reason.consequence(state) }, now);
+            let consequence = match reason.consequence(state) {
+                // A second attempt that has more to hope for is no oscillation.
+                _ if learned => Consequence::Hold,
+                Consequence::Damp if self.collided && state < State::Established => Consequence::Retry,
+                consequence => consequence,
+            };
+            self.follow(consequence, now);
         }
     }
 
@@ -519,6 +530,11 @@ impl Session {
                 let until = now + self.jitter.apply(self.back_off.delay());
                 self.idle(Some(until));
             }
+            Consequence::Retry => {
+                let until = now + self.jitter.apply(self.config.idle_hold);
+                self.counters.connect_retries += 1;
+                self.idle(Some(until));
+            }
             Consequence::Damp => {
                 let until = now + self.jitter.apply(self.back_off.delay());
                 self.back_off.grow();
@@ -538,6 +554,7 @@ impl Session {
     /// OpenCollisionDump (RFC 4271 §8.1.5, event 23), with the subcode that RFC 4486 §4 has for it.
     fn drop_collided(&mut self, id: ConnectionId) {
         self.connections.retain(|connection| connection.id != id);
+        self.collided = true;
         self.counters.collisions += 1;
         self.send(id, Message::Notification(Notification::collision()));
         self.actions.push_back(Action::Close { connection: id });

@@ -180,3 +180,44 @@ fn a_stop_ends_both() {
     assert_eq!(done, [notify(1, shutdown()), close(1), notify(2, shutdown()), close(2)]);
     assert_eq!((session.state(), session.poll_timeout()), (State::Idle, None));
 }
+
+/// RFC 4271 §6.8: where each side closes the connection that the other one keeps, none is left, and nobody has oscillated:
+/// the time to be idle is that of a first failure, again and again, and still that before it grew for something else.
+#[test]
+fn a_collision_that_leaves_nothing_is_not_damped() {
+    let first = config().idle_hold;
+    let mut session = session_in(State::Connect, config(), seconds(0));
+    let mut now = seconds(0);
+    let mut next = 1;
+    let mut idle_after = |session: &mut Session, collides: bool| {
+        let (outgoing, incoming) = (next, next + 1);
+        next += 2;
+        session.handle_event(opened(outgoing, Direction::Outgoing), now);
+        if collides {
+            session.handle_event(opened(incoming, Direction::Incoming), now);
+            session.handle_event(received(incoming, Message::Open(peer_open())), now);
+        }
+        session.handle_event(received(outgoing, Message::Open(peer_open())), now);
+        let mut ids: Vec<u64> = session.connections().map(|(id, ..)| id.0).collect();
+        let survivor = ids.pop().expect("one is left");
+        assert_eq!(ids, [0; 0], "the other one has lost");
+        session.handle_event(closed(survivor), now);
+        assert_eq!(session.state(), State::Idle);
+        let until = session.idle_until().expect("an idle hold");
+        let idle = until - now;
+        now = until;
+        session.handle_timeout(now);
+        actions(session);
+        idle
+    };
+    for _ in 0..5 {
+        let idle = idle_after(&mut session, true);
+        assert!(idle <= first, "{idle:?}");
+    }
+    for grown in [1, 2, 4] {
+        let idle = idle_after(&mut session, false);
+        assert!(idle > first * grown / 2 && idle <= first * grown, "{idle:?}");
+    }
+    let idle = idle_after(&mut session, true);
+    assert!(idle <= first, "{idle:?}");
+}
