@@ -96,8 +96,8 @@ impl Speaker {
         }
     }
 
-    /// The place of a hub, ourselves or a fellow, among those that share, as it counts them itself: everybody counts
-    /// himself, and us only those whom we tell that we share.
+    /// The place of a hub, ourselves or a fellow, among those that share, as that hub counts them: a fellow counts us only
+    /// while we tell it that we share.
     fn place(&self, server: &Peer, hub: RouterId) -> Share {
         let fellows = self.fellow_hubs(server).filter_map(|(_, standing)| match standing {
             HubStanding::Sharing(id) => Some(id),
