@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::{Role, SessionConfig};
 use crate::net::{AfiSafi, Asn, RouterId};
-use crate::packet::iana::{self, capability, error_code, open_error};
+use crate::packet::iana::open_error;
 use crate::packet::{Capability, CodecContext, GracefulRestart, MAX_EXTENDED_MESSAGE, MAX_MESSAGE, Notification, Open};
 
 /// What both sides agreed on.
@@ -132,20 +132,17 @@ pub enum OpenRefusal {
 impl OpenRefusal {
     /// What the peer is told.
     pub fn notification(&self) -> Notification {
-        let (subcode, data) = match self {
+        match self {
             OpenRefusal::PeerAs { .. } | OpenRefusal::ReservedAs { .. } | OpenRefusal::ContradictoryAs { .. } => {
-                (open_error::BAD_PEER_AS, Vec::new())
+                Notification::bad_peer_as()
             }
-            OpenRefusal::RouterIdZero | OpenRefusal::RouterIdOurs { .. } => (open_error::BAD_IDENTIFIER, Vec::new()),
-            OpenRefusal::HoldTime { .. } => (open_error::UNACCEPTABLE_HOLD_TIME, Vec::new()),
+            OpenRefusal::RouterIdZero | OpenRefusal::RouterIdOurs { .. } => Notification::bad_identifier(),
+            OpenRefusal::HoldTime { .. } => Notification::open_error(open_error::UNACCEPTABLE_HOLD_TIME),
             OpenRefusal::RoleMismatch { .. } | OpenRefusal::RoleMissing { .. } => {
-                (open_error::ROLE_MISMATCH, Vec::new())
+                Notification::open_error(open_error::ROLE_MISMATCH)
             }
-            OpenRefusal::NoCommonFamily { ours, .. } => {
-                (open_error::UNSUPPORTED_CAPABILITY, ours.iter().flat_map(|family| multiprotocol(*family)).collect())
-            }
-        };
-        Notification::new(error_code::OPEN_MESSAGE, subcode, &data)
+            OpenRefusal::NoCommonFamily { ours, .. } => Notification::no_common_family(ours),
+        }
     }
 }
 
@@ -316,11 +313,4 @@ fn offered(open: &Open) -> String {
 
 fn list(families: &[AfiSafi]) -> String {
     families.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ")
-}
-
-/// A family's capability as it stands in an OPEN (RFC 4760 §8).
-fn multiprotocol(family: AfiSafi) -> [u8; 6] {
-    let (afi, safi) = iana::family_codes(family);
-    let [high, low] = afi.to_be_bytes();
-    [capability::MULTIPROTOCOL, 4, high, low, 0, safi]
 }

@@ -63,11 +63,7 @@ pub(super) fn decode_all(mut field: Reader<'_>, into: &mut Vec<Capability>) -> R
 pub(super) fn encode(capability: &Capability, out: &mut Vec<u8>) -> Result<(), EncodeError> {
     out.push(capability.code());
     match capability {
-        Capability::Multiprotocol { afi, safi } => {
-            out.push(4);
-            out.extend_from_slice(&afi.to_be_bytes());
-            out.extend_from_slice(&[0, *safi]);
-        }
+        Capability::Multiprotocol { afi, safi } => out.extend_from_slice(&multiprotocol(*afi, *safi)),
         Capability::RouteRefresh | Capability::ExtendedMessage | Capability::EnhancedRouteRefresh => out.push(0),
         Capability::Role(role) => out.extend_from_slice(&[1, *role]),
         Capability::GracefulRestart(restart) => {
@@ -129,6 +125,12 @@ fn read_graceful_restart(value: &mut Reader<'_>) -> Option<GracefulRestart> {
         time: head & graceful_restart::TIME,
         families,
     })
+}
+
+/// What follows the code of a multiprotocol capability (RFC 4760 §8).
+pub(super) fn multiprotocol(afi: u16, safi: u8) -> [u8; 5] {
+    let [high, low] = afi.to_be_bytes();
+    [4, high, low, 0, safi]
 }
 
 /// A time that 12 bits cannot hold goes out as the longest that they can.

@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 use super::capability;
 use super::header::{Frame, HEADER_LEN};
 use super::iana::{self, cease, error_code, message_type, open_error};
-use super::message::{Capability, Notification};
+use super::message::Notification;
 use super::reader::Reader;
 use super::{EncodeError, MAX_MESSAGE};
 use crate::net::AfiSafi;
@@ -69,11 +69,6 @@ impl Notification {
         Notification::new(error_code::SEND_HOLD_TIMER_EXPIRED, iana::UNSPECIFIC, &[])
     }
 
-    /// Finite State Machine Error (RFC 4271 §6.6), with a subcode of [`iana::fsm_error`].
-    pub fn fsm_error(subcode: u8) -> Notification {
-        Notification::new(error_code::FSM, subcode, &[])
-    }
-
     /// OPEN Message Error (RFC 4271 §6.2), with a subcode of [`iana::open_error`] and no data.
     pub fn open_error(subcode: u8) -> Notification {
         Notification::new(error_code::OPEN_MESSAGE, subcode, &[])
@@ -89,16 +84,16 @@ impl Notification {
         Notification::open_error(open_error::BAD_IDENTIFIER)
     }
 
-    /// OPEN Message Error/Unacceptable Hold Time.
-    pub fn unacceptable_hold_time() -> Notification {
-        Notification::open_error(open_error::UNACCEPTABLE_HOLD_TIME)
-    }
-
-    /// OPEN Message Error/Unsupported Capability: the capabilities that the peer should have announced (RFC 5492 §5).
-    pub fn unsupported_capability(required: &[Capability]) -> Result<Notification, EncodeError> {
-        let mut data = Vec::new();
-        required.iter().try_for_each(|capability| capability::encode(capability, &mut data))?;
-        Ok(Notification::new(error_code::OPEN_MESSAGE, open_error::UNSUPPORTED_CAPABILITY, &data))
+    /// OPEN Message Error/Unsupported Capability: the families of which the peer should have announced one, as
+    /// capabilities (RFC 5492 §5).
+    pub fn no_common_family(required: &[AfiSafi]) -> Notification {
+        let mut data = Vec::with_capacity(6 * required.len());
+        for family in required {
+            let (afi, safi) = iana::family_codes(*family);
+            data.push(iana::capability::MULTIPROTOCOL);
+            data.extend_from_slice(&capability::multiprotocol(afi, safi));
+        }
+        Notification::new(error_code::OPEN_MESSAGE, open_error::UNSUPPORTED_CAPABILITY, &data)
     }
 
     /// Whether this is a Hard Reset (RFC 8538 §3).
@@ -206,7 +201,7 @@ mod tests {
             (Notification::hold_timer_expired(), "Hold Timer Expired"),
             (Notification::bad_peer_as(), "OPEN Message Error/Bad Peer AS"),
             (
-                Notification::fsm_error(iana::fsm_error::IN_OPEN_SENT),
+                Notification::new(error_code::FSM, iana::fsm_error::IN_OPEN_SENT, &[]),
                 "Finite State Machine Error/Receive Unexpected Message in OpenSent State",
             ),
             (Notification::new(6, 99, &[]), "Cease/99"),
@@ -260,8 +255,9 @@ mod tests {
     #[test]
     fn data_of_the_constructors() {
         assert_eq!(*Notification::maximum_prefixes(AfiSafi::Ipv6Unicast, 1000).data, [0, 2, 1, 0, 0, 3, 0xe8]);
-        let required = Notification::unsupported_capability(&[Capability::RouteRefresh]).expect("a short list");
-        assert_eq!((required.code, required.subcode, &*required.data), (2, 7, &[2, 0][..]));
+        let required = Notification::no_common_family(&AfiSafi::ALL);
+        let both: &[u8] = &[1, 4, 0, 1, 0, 1, 1, 4, 0, 2, 0, 1];
+        assert_eq!((required.code, required.subcode, &*required.data), (2, 7, both));
         assert_eq!(Notification::new(3, 4, &[7; 5000]).data.len(), 4075);
     }
 }
