@@ -13,6 +13,8 @@ pub enum Feature {
     Ipv6Session,
     /// Both over one session.
     BothFamilies,
+    /// iBGP.
+    InternalSession,
     /// RFC 1997.
     StandardCommunities,
     /// RFC 4360.
@@ -52,10 +54,11 @@ pub enum Support {
 
 impl Feature {
     /// All of them, in the order of the table.
-    pub const ALL: [Feature; 15] = [
+    pub const ALL: [Feature; 16] = [
         Feature::Ipv4Session,
         Feature::Ipv6Session,
         Feature::BothFamilies,
+        Feature::InternalSession,
         Feature::StandardCommunities,
         Feature::ExtendedCommunities,
         Feature::LargeCommunities,
@@ -76,6 +79,7 @@ impl Feature {
             Feature::Ipv4Session => "ipv4_session",
             Feature::Ipv6Session => "ipv6_session",
             Feature::BothFamilies => "both_families",
+            Feature::InternalSession => "internal_session",
             Feature::StandardCommunities => "standard_communities",
             Feature::ExtendedCommunities => "extended_communities",
             Feature::LargeCommunities => "large_communities",
@@ -97,6 +101,9 @@ impl Feature {
             Feature::Ipv4Session => "IPv4 session: routes and withdrawals both ways",
             Feature::Ipv6Session => "IPv6 session: the same (RFC 2545)",
             Feature::BothFamilies => "IPv6 routes beside IPv4 ones over an IPv4 session (RFC 4760)",
+            Feature::InternalSession => {
+                "iBGP session: routes from outside go in with their next hop, those from inside out, none back (RFC 4271 §9.2)"
+            }
             Feature::StandardCommunities => "communities arrive and are passed on unaltered (RFC 1997)",
             Feature::ExtendedCommunities => "extended communities, the same (RFC 4360)",
             Feature::LargeCommunities => "large communities, the same (RFC 8092)",
@@ -139,6 +146,7 @@ impl Kind {
         match feature {
             Feature::Ipv4Session
             | Feature::Ipv6Session
+            | Feature::InternalSession
             | Feature::StandardCommunities
             | Feature::ExtendedCommunities
             | Feature::LargeCommunities

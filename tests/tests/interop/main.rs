@@ -10,6 +10,7 @@ mod communities;
 mod exchange;
 mod extended;
 mod hubs;
+mod internal;
 mod refresh;
 mod restart;
 mod roles;
@@ -39,33 +40,33 @@ macro_rules! matrix {
 
 matrix! {
     bird1: Bird1 [
-        ipv4_session, ipv6_session, standard_communities, extended_communities, large_communities, route_refresh,
+        ipv4_session, ipv6_session, internal_session, standard_communities, extended_communities, large_communities, route_refresh,
         enhanced_refresh, extended_messages, tcp_md5, gtsm, bfd, restart_of_the_other, restart_of_nva
     ]
     bird2: Bird2 [
-        ipv4_session, ipv6_session, both_families, standard_communities, extended_communities, large_communities,
+        ipv4_session, ipv6_session, both_families, internal_session, standard_communities, extended_communities, large_communities,
         route_refresh, enhanced_refresh, extended_messages, roles, tcp_md5, gtsm, bfd, restart_of_the_other,
         restart_of_nva
     ]
     frr: Frr [
-        ipv4_session, ipv6_session, both_families, standard_communities, extended_communities, large_communities,
+        ipv4_session, ipv6_session, both_families, internal_session, standard_communities, extended_communities, large_communities,
         route_refresh, enhanced_refresh, extended_messages, roles, tcp_md5, gtsm, bfd, restart_of_the_other,
         restart_of_nva
     ]
     gobgp: Gobgp [
-        ipv4_session, ipv6_session, both_families, standard_communities, extended_communities, large_communities,
+        ipv4_session, ipv6_session, both_families, internal_session, standard_communities, extended_communities, large_communities,
         route_refresh, tcp_md5, gtsm, restart_of_the_other, restart_of_nva
     ]
     openbgpd: Openbgpd [
-        ipv4_session, ipv6_session, standard_communities, extended_communities, large_communities, route_refresh,
+        ipv4_session, ipv6_session, internal_session, standard_communities, extended_communities, large_communities, route_refresh,
         enhanced_refresh, roles, tcp_md5, gtsm, restart_of_nva
     ]
     exabgp: Exabgp [
-        ipv4_session, ipv6_session, both_families, standard_communities, extended_communities, large_communities,
+        ipv4_session, ipv6_session, both_families, internal_session, standard_communities, extended_communities, large_communities,
         route_refresh, enhanced_refresh, extended_messages, tcp_md5, gtsm, restart_of_the_other
     ]
     nva: Nva [
-        ipv4_session, ipv6_session, both_families, route_refresh, enhanced_refresh, roles, tcp_md5, gtsm, bfd,
+        ipv4_session, ipv6_session, both_families, internal_session, route_refresh, enhanced_refresh, roles, tcp_md5, gtsm, bfd,
         restart_of_the_other, restart_of_nva
     ]
 }
@@ -81,6 +82,10 @@ fn ipv6_session(kind: Kind) {
 /// RFC 4760: IPv6 routes over a session on IPv4, beside the IPv4 routes.
 fn both_families(kind: Kind) {
     exchange::exchange(kind, Family::Ipv4, &Family::ALL);
+}
+
+fn internal_session(kind: Kind) {
+    internal::session(kind);
 }
 
 fn standard_communities(kind: Kind) {

@@ -52,6 +52,16 @@ impl Cast {
         Cast::new(kind, Family::Ipv4, &[Family::Ipv4])
     }
 
+    /// The same within one AS.
+    pub fn internal(kind: Kind) -> Cast {
+        let mut cast = Cast::ipv4(kind);
+        cast.other.asn = NVA_ASN;
+        for peer in &mut cast.nva.peers {
+            peer.asn = NVA_ASN;
+        }
+        cast
+    }
+
     /// With a third one beyond `nva`, which originates `network`.
     pub fn with_far(mut self, network: &str) -> Cast {
         self.nva = self.nva.peer("far", FAR_ASN, address(FAR), Relation::Router);
@@ -115,13 +125,16 @@ fn machine_address(over: Family, last: u8) -> IpAddr {
 
 /// The next hop of what a machine originates.
 pub fn next_hop_of(machine: &str, prefix: &str) -> IpAddr {
-    let family = if prefix.contains(':') { Family::Ipv6 } else { Family::Ipv4 };
-    let last = match machine {
+    machine_address(if prefix.contains(':') { Family::Ipv6 } else { Family::Ipv4 }, last_octet(machine))
+}
+
+/// The last octet of a machine's addresses.
+fn last_octet(machine: &str) -> u8 {
+    match machine {
         "nva" => NVA,
         "far" => FAR,
         _ => OTHER,
-    };
-    machine_address(family, last)
+    }
 }
 
 pub struct Scene {
@@ -214,4 +227,9 @@ pub fn from_other() -> String {
 /// A display filter for what `nva` sent.
 pub fn from_nva() -> String {
     sent_by(&[address(NVA).into(), address6(NVA).into()])
+}
+
+/// A display filter for what a machine is sent over IPv4.
+pub fn to(machine: &str) -> String {
+    format!("ip.dst == {}", address(last_octet(machine)))
 }
