@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::Kind;
+use super::{Family, Kind};
 
 /// What `nva` and another daemon may do together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,9 +167,9 @@ impl Kind {
         match self {
             Kind::Nva | Kind::Bird2 | Kind::Frr | Kind::Gobgp | Kind::Exabgp => Support::Yes,
             Kind::Bird1 => Support::No("BIRD 1.6 is one daemon for each family"),
-            Kind::Openbgpd => Support::No(
-                "on Linux, OpenBGPD 7.7 announces IPv6 routes over an IPv4 session with the next hop ::1, which `nva` \
-                 treats as a withdrawal (RFC 7606)",
+            Kind::Openbgpd => Support::Partly(
+                "OpenBGPD 7.7 takes them; on Linux, it announces its own with the next hop ::1, which `nva` treats as a \
+                 withdrawal (RFC 7606)",
             ),
         }
     }
@@ -248,6 +248,14 @@ impl Kind {
         match self {
             Kind::Nva | Kind::Bird1 | Kind::Bird2 | Kind::Frr | Kind::Gobgp | Kind::Openbgpd => Support::Yes,
             Kind::Exabgp => Support::No("ExaBGP keeps no routes at all"),
+        }
+    }
+
+    /// Whether IPv6 routes that it announces over a session of this family have a next hop that others can use.
+    pub fn tells_ipv6_over(self, family: Family) -> bool {
+        match self {
+            Kind::Nva | Kind::Bird1 | Kind::Bird2 | Kind::Frr | Kind::Gobgp | Kind::Exabgp => true,
+            Kind::Openbgpd => family == Family::Ipv6,
         }
     }
 

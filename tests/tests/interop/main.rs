@@ -40,34 +40,34 @@ macro_rules! matrix {
 
 matrix! {
     bird1: Bird1 [
-        ipv4_session, ipv6_session, internal_session, standard_communities, extended_communities, large_communities, route_refresh,
-        enhanced_refresh, extended_messages, tcp_md5, gtsm, bfd, restart_of_the_other, restart_of_nva
+        ipv4_session, ipv6_session, internal_session, standard_communities, extended_communities, large_communities,
+        route_refresh, enhanced_refresh, extended_messages, tcp_md5, gtsm, bfd, restart_of_the_other, restart_of_nva
     ]
     bird2: Bird2 [
-        ipv4_session, ipv6_session, both_families, internal_session, standard_communities, extended_communities, large_communities,
-        route_refresh, enhanced_refresh, extended_messages, roles, tcp_md5, gtsm, bfd, restart_of_the_other,
-        restart_of_nva
+        ipv4_session, ipv6_session, both_families, internal_session, standard_communities, extended_communities,
+        large_communities, route_refresh, enhanced_refresh, extended_messages, roles, tcp_md5, gtsm, bfd,
+        restart_of_the_other, restart_of_nva
     ]
     frr: Frr [
-        ipv4_session, ipv6_session, both_families, internal_session, standard_communities, extended_communities, large_communities,
-        route_refresh, enhanced_refresh, extended_messages, roles, tcp_md5, gtsm, bfd, restart_of_the_other,
-        restart_of_nva
+        ipv4_session, ipv6_session, both_families, internal_session, standard_communities, extended_communities,
+        large_communities, route_refresh, enhanced_refresh, extended_messages, roles, tcp_md5, gtsm, bfd,
+        restart_of_the_other, restart_of_nva
     ]
     gobgp: Gobgp [
-        ipv4_session, ipv6_session, both_families, internal_session, standard_communities, extended_communities, large_communities,
-        route_refresh, tcp_md5, gtsm, restart_of_the_other, restart_of_nva
+        ipv4_session, ipv6_session, both_families, internal_session, standard_communities, extended_communities,
+        large_communities, route_refresh, tcp_md5, gtsm, restart_of_the_other, restart_of_nva
     ]
     openbgpd: Openbgpd [
-        ipv4_session, ipv6_session, internal_session, standard_communities, extended_communities, large_communities, route_refresh,
-        enhanced_refresh, roles, tcp_md5, gtsm, restart_of_nva
+        ipv4_session, ipv6_session, both_families, internal_session, standard_communities, extended_communities,
+        large_communities, route_refresh, enhanced_refresh, roles, tcp_md5, gtsm, restart_of_nva
     ]
     exabgp: Exabgp [
-        ipv4_session, ipv6_session, both_families, internal_session, standard_communities, extended_communities, large_communities,
-        route_refresh, enhanced_refresh, extended_messages, tcp_md5, gtsm, restart_of_the_other
+        ipv4_session, ipv6_session, both_families, internal_session, standard_communities, extended_communities,
+        large_communities, route_refresh, enhanced_refresh, extended_messages, tcp_md5, gtsm, restart_of_the_other
     ]
     nva: Nva [
-        ipv4_session, ipv6_session, both_families, internal_session, route_refresh, enhanced_refresh, roles, tcp_md5, gtsm, bfd,
-        restart_of_the_other, restart_of_nva
+        ipv4_session, ipv6_session, both_families, internal_session, route_refresh, enhanced_refresh, roles, tcp_md5,
+        gtsm, bfd, restart_of_the_other, restart_of_nva
     ]
 }
 
