@@ -109,6 +109,11 @@ impl AsPath {
         self.outside_mut().for_each(|segment| segment.replace(by, &goes));
     }
 
+    /// Takes the confederation segments out, which mean nothing outside of the confederation (RFC 5065 §4).
+    pub fn leave_confederation(&mut self) {
+        self.segments.retain(Segment::is_outside);
+    }
+
     /// The segments with numbers of ASes: see [`Segment::is_outside`].
     pub fn outside_mut(&mut self) -> impl Iterator<Item = &mut Segment> {
         self.segments.iter_mut().filter(|segment| segment.is_outside())

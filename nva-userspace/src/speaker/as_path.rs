@@ -82,6 +82,8 @@ pub(super) fn own_as_fault(path: &AsPath, own: OwnAses, rules: AsPathRules) -> O
 
 /// Makes a path that leaves the export policy what an external peer is told.
 pub(super) fn outgoing(path: &mut AsPath, rules: AsPathRules, own: OwnAses, receiver: Asn) {
+    // An internal peer may be in a confederation; to an external one its segments are an error.
+    path.leave_confederation();
     if let Some(how) = rules.remove_private_as {
         remove_private_as(path, how, own, receiver);
     }
@@ -202,8 +204,9 @@ mod tests {
                 // A set has each number once.
                 ("65101 {65515,1}", "65000 65101 {1,65000}"),
                 ("65101 {65000,65515}", "65000 65101 {65000}"),
-                // Members of a confederation are no ASes.
-                ("(65515) 65101", "65000 (65515) 65101"),
+                // Members of a confederation are no ASes, and nobody outside is told of them.
+                ("(65515) 65101", "65000 65101"),
+                ("(64512) [64513,64514] 65101 (64515)", "65000 65101"),
             ],
         );
     }
@@ -225,7 +228,7 @@ mod tests {
                 // Those of both ends stay.
                 ("65000 65000 65101", "65000 65000 65000"),
                 ("65101 65515 3356", "65000 65515 3356"),
-                ("(65101) 65102", "65000 (65101)"),
+                ("(65101) 65102", "65000"),
             ],
         );
     }
@@ -244,7 +247,7 @@ mod tests {
                 ("65101 {3356,65102} 65104", "65000 {3356,65102} 65104"),
                 // Those of both ends are no others.
                 ("65000 65101 65515 65102 3356 65103", "65000 65000 65515 3356 65103"),
-                ("(64998) 65101 (64997) 3356", "65000 (64998) (64997) 3356"),
+                ("(64998) 65101 (64997) 3356", "65000 3356"),
             ],
         );
         // Our own may be a public one.
