@@ -148,9 +148,13 @@ impl HostState {
     }
 
     /// The way to an address by routes of the main table that no BGP daemon installed: what BGP next hops resolve
-    /// through (RFC 4271 §5.1.3, §9.1.2.1). `None` where there is none, and for our own addresses.
+    /// through (RFC 4271 §5.1.3, §9.1.2.1). `None` where there is none, and for what is no other host's address on any link:
+    /// our own, the broadcast addresses of our subnets (RFC 1122 §3.2.1.3), and link-local ones, of which nobody says here
+    /// on which link they are meant (RFC 2545 §3 has a global address as the next hop).
     pub fn resolve(&self, address: IpAddr) -> Option<Resolution> {
-        if self.is_own_address(address) {
+        let local = |route: &HostRoute| route.table == TABLE_LOCAL;
+        let link_local = matches!(address, IpAddr::V6(address) if address.is_unicast_link_local());
+        if link_local || self.is_own_address(address) || self.routes.of(Prefix::host(address)).iter().any(local) {
             return None;
         }
         let counts =

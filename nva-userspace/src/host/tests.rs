@@ -90,6 +90,22 @@ fn nothing_resolves_through_bgp_or_to_ourselves() {
 }
 
 #[test]
+fn nothing_resolves_to_what_is_no_hosts_address() {
+    let local = |kind, net: &str| HostRoute { table: TABLE_LOCAL, kind, ..route(net, &[on(1)]) };
+    let state = host([
+        HostEvent::RouteAdded(local(RouteKind::Broadcast, "10.0.1.255/32")),
+        // The subnet-router anycast address is ours while we forward (RFC 4291 §2.6.1).
+        HostEvent::RouteAdded(local(RouteKind::Local, "2001:db8:1::/128")),
+        HostEvent::RouteAdded(route("2001:db8:1::/64", &[on(1)])),
+        HostEvent::RouteAdded(route("fe80::/64", &[on(1)])),
+    ]);
+    for address in ["10.0.1.255", "2001:db8:1::", "fe80::1"] {
+        assert_eq!(resolved(&state, address), None, "{address}");
+    }
+    assert!(resolved(&state, "10.0.1.254").is_some() && resolved(&state, "2001:db8:1::1").is_some());
+}
+
+#[test]
 fn a_blackhole_stops_resolution_instead_of_falling_through() {
     let state = host([HostEvent::RouteSet(HostRoute { kind: RouteKind::Blackhole, ..route("192.0.2.0/24", &[]) })]);
     assert_eq!(resolved(&state, "192.0.2.1"), None);
