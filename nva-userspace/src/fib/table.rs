@@ -30,6 +30,10 @@ pub struct Fib {
     holding: bool,
 }
 
+/// After so many refusals to replace a route it is withdrawn, so that packets do not go for ever where nobody wants them. One
+/// may be for want of memory.
+const REPLACEMENTS: u32 = 2;
+
 /// A next hop in use.
 #[derive(Debug)]
 struct Tracked {
@@ -243,8 +247,10 @@ impl Fib {
         if entry.in_flight.is_some() {
             return None;
         }
+        let tired = entry.failure.as_ref().is_some_and(|failure| failure.attempts >= REPLACEMENTS);
         let op = match (&entry.installed, &desired) {
             (None, Some(new)) => FibOp::Install(route(new)),
+            (Some(old), Some(new)) if old != new && tired => FibOp::Withdraw(route(old)),
             (Some(old), Some(new)) if old != new => FibOp::Replace(route(new)),
             (Some(old), None) if !entry.adopted => FibOp::Withdraw(route(old)),
             (Some(_), Some(_)) | (Some(_), None) | (None, None) => {
@@ -255,7 +261,7 @@ impl Fib {
                 return None;
             }
         };
-        entry.in_flight = Some(desired);
+        entry.in_flight = Some(if matches!(op, FibOp::Withdraw(_)) { None } else { desired });
         entry.echoed = false;
         entry.seen = None;
         Some(op)

@@ -1,10 +1,8 @@
-//! Resolution, pins, restarts and refusals by table; and the property that whatever happens, carrying out the
-//! operations makes the kernel's table what it should be.
+//! Resolution, pins, restarts and refusals by table.
 
-use std::collections::BTreeMap;
+mod property;
+
 use std::net::IpAddr;
-
-use proptest::prelude::*;
 
 use super::*;
 use crate::host::{Address, HostEvent, HostState, Link, Snapshot, TABLE_LOCAL};
@@ -345,6 +343,26 @@ fn a_refusal_is_shown_and_tried_again_on_request() {
 }
 
 #[test]
+fn what_the_kernel_does_not_replace_does_not_stay_for_ever() {
+    let mut bench = Bench::new();
+    bench.want("100.0.0.1/32", &["10.0.1.100"]);
+    bench.run();
+    bench.want("100.0.0.1/32", &["10.0.2.101"]);
+    for _ in 0..2 {
+        let op = bench.fib.poll_op().expect("an operation");
+        assert!(matches!(op, FibOp::Replace(_)), "{op:?}");
+        bench.fib.acknowledge(&op, Err("Nexthop has invalid gateway".into()));
+        assert_eq!(bench.held(prefix("100.0.0.1/32")), Some(vec![via("10.0.1.100", 1)]));
+        bench.fib.retry_failed();
+    }
+    let op = bench.fib.poll_op().expect("an operation");
+    assert_eq!(bench.carry_out(&op), "withdraw 100.0.0.1/32");
+    bench.fib.acknowledge(&op, Ok(()));
+    assert_eq!(bench.run(), ["install 100.0.0.1/32"], "which is tried again");
+    assert_eq!(bench.held(prefix("100.0.0.1/32")), Some(vec![via("10.0.2.101", 2)]));
+}
+
+#[test]
 fn a_change_of_mind_while_an_operation_is_under_way_is_caught_up() {
     let mut bench = Bench::new();
     bench.want("100.0.0.1/32", &["10.0.1.100"]);
@@ -431,169 +449,4 @@ fn a_route_that_is_gone_is_installed_and_not_replaced() {
     bench.fib.acknowledge(&op, Err("No such file or directory".to_owned()));
     bench.fib.retry_failed();
     assert_eq!(bench.run(), ["install 100.0.0.1/32"]);
-}
-
-#[derive(Clone, Debug)]
-enum Step {
-    Want(u8, Vec<u8>),
-    Discard(u8),
-    Unwant(u8),
-    Link(u32, bool),
-    Way(u8, Option<u32>),
-    Pin(u8),
-    Unpin(u8),
-    Interfere(u8, Option<u8>),
-    Work(u8),
-    Refuse,
-}
-
-/// Prefixes of every kind: one inside the other, over the peers, over the next hops.
-const NETS: [&str; 7] =
-    ["0.0.0.0/0", "10.0.0.0/16", "10.0.1.96/28", "172.16.0.0/16", "172.16.9.0/24", "172.16.9.9/32", "100.0.0.1/32"];
-const NEXT_HOPS: [&str; 6] = ["10.0.1.100", "10.0.2.101", "172.16.9.9", "192.0.2.1", "10.0.1.9", "2001:db8::1"];
-const PEERS: [&str; 3] = ["10.0.1.100", "172.16.9.9", "192.0.2.1"];
-const WAYS: [&str; 3] = ["0.0.0.0/0", "172.16.0.0/16", "192.0.2.0/28"];
-
-fn any_step() -> impl Strategy<Value = Step> {
-    prop_oneof![
-        4 => (0..7u8, prop::collection::vec(0..6u8, 1..3)).prop_map(|(net, next_hops)| Step::Want(net, next_hops)),
-        2 => (0..7u8).prop_map(Step::Discard),
-        2 => (0..7u8).prop_map(Step::Unwant),
-        1 => (1..3u32, any::<bool>()).prop_map(|(link, up)| Step::Link(link, up)),
-        2 => (0..3u8, proptest::option::of(1..3u32)).prop_map(|(way, link)| Step::Way(way, link)),
-        1 => (0..3u8).prop_map(Step::Pin),
-        1 => (0..3u8).prop_map(Step::Unpin),
-        1 => (0..7u8, proptest::option::of(0..2u8)).prop_map(|(net, gateway)| Step::Interfere(net, gateway)),
-        3 => (1..4u8).prop_map(Step::Work),
-        1 => Just(Step::Refuse),
-    ]
-}
-
-impl Bench {
-    fn step(&mut self, step: Step) {
-        match step {
-            Step::Want(net, next_hops) => {
-                let next_hops: Vec<&str> = next_hops.iter().map(|at| NEXT_HOPS[usize::from(*at)]).collect();
-                self.want(NETS[usize::from(net)], &next_hops);
-            }
-            Step::Discard(net) => self.discard(NETS[usize::from(net)]),
-            Step::Unwant(net) => self.unwant(NETS[usize::from(net)]),
-            Step::Link(index, up) => self.tell(HostEvent::LinkSet(link(index, up))),
-            Step::Way(way, over) => {
-                let net = WAYS[usize::from(way)];
-                let mut old: Vec<HostRoute> = self.host.routes_of(prefix(net)).to_vec();
-                old.retain(|route| !self.fib.config().is_ours(route));
-                for route in old {
-                    self.tell(HostEvent::RouteRemoved(route));
-                }
-                if let Some(link) = over {
-                    self.tell(HostEvent::RouteAdded(foreign(net, 4, &[via(&format!("10.0.{link}.1"), link)])));
-                }
-            }
-            Step::Pin(peer) => self.fib.pin(ip(PEERS[usize::from(peer)]), &self.host),
-            Step::Unpin(peer) => self.fib.unpin(ip(PEERS[usize::from(peer)])),
-            Step::Interfere(net, gateway) => {
-                let net = NETS[usize::from(net)];
-                if let Some(hops) = self.held(prefix(net)) {
-                    self.tell(HostEvent::RouteRemoved(ours(net, &hops)));
-                }
-                if let Some(last) = gateway {
-                    self.tell(HostEvent::RouteAdded(ours(net, &[via(&format!("10.0.1.{}", 200 + last), 1)])));
-                }
-            }
-            Step::Work(count) => {
-                for _ in 0..count {
-                    let Some(op) = self.fib.poll_op() else { break };
-                    self.carry_out(&op);
-                    self.fib.acknowledge(&op, Ok(()));
-                }
-            }
-            Step::Refuse => {
-                if let Some(op) = self.fib.poll_op() {
-                    self.fib.acknowledge(&op, Err("refused".into()));
-                }
-            }
-        }
-    }
-
-    /// What the kernel should hold of ours, worked out from nothing by another and slower way than `Fib`'s. What is wanted
-    /// through nothing is to be dropped.
-    fn should_hold(&self, wanted: &BTreeMap<Prefix, Vec<IpAddr>>, pins: &[IpAddr]) -> BTreeMap<Prefix, Vec<Hop>> {
-        let mut want = BTreeMap::new();
-        for (prefix, next_hops) in wanted {
-            let mut hops: Vec<Hop> = Vec::new();
-            for next_hop in next_hops.iter().filter(|next_hop| !self.host.is_own_address(**next_hop)) {
-                let found = self.host.resolve(*next_hop).map(|way| way.hops).unwrap_or_default();
-                hops.extend(found.iter().map(|hop| Hop { gateway: hop.gateway.or(Some(*next_hop)), ..*hop }));
-            }
-            hops.sort();
-            hops.dedup();
-            if !hops.is_empty() || next_hops.is_empty() {
-                want.insert(*prefix, hops);
-            }
-        }
-        let bgp: Vec<Prefix> = want.keys().copied().collect();
-        for peer in pins {
-            let Some(way) = self.host.resolve(*peer) else { continue };
-            if bgp.iter().any(|prefix| prefix.contains(*peer) && prefix.len() >= way.prefix.len()) {
-                want.insert(Prefix::host(*peer), way.hops);
-            }
-        }
-        want
-    }
-
-    fn holds(&self) -> BTreeMap<Prefix, Vec<Hop>> {
-        let ours = self.host.routes().filter(|route| self.fib.config().is_ours(route));
-        ours.map(|route| (route.prefix, route.hops.clone())).collect()
-    }
-}
-
-proptest! {
-    /// apply(diff(have, want)) == want, whatever came before.
-    #[test]
-    fn the_kernel_ends_up_with_what_it_should_hold(steps in prop::collection::vec(any_step(), 0..60)) {
-        let mut bench = Bench::new();
-        bench.fib.reconcile();
-        let (mut wanted, mut pins) = (BTreeMap::new(), Vec::new());
-        for step in steps {
-            match &step {
-                Step::Want(net, next_hops) => {
-                    let next_hops = next_hops.iter().map(|at| ip(NEXT_HOPS[usize::from(*at)])).collect();
-                    wanted.insert(prefix(NETS[usize::from(*net)]), next_hops);
-                }
-                Step::Discard(net) => { wanted.insert(prefix(NETS[usize::from(*net)]), Vec::new()); }
-                Step::Unwant(net) => { wanted.remove(&prefix(NETS[usize::from(*net)])); }
-                Step::Pin(peer) => pins.push(ip(PEERS[usize::from(*peer)])),
-                Step::Unpin(peer) => pins.retain(|pinned| *pinned != ip(PEERS[usize::from(*peer)])),
-                Step::Link(..) | Step::Way(..) | Step::Interfere(..) | Step::Work(_) | Step::Refuse => (),
-            }
-            bench.step(step);
-        }
-        bench.fib.retry_failed();
-        bench.run();
-        prop_assert_eq!(bench.holds(), bench.should_hold(&wanted, &pins));
-        prop_assert_eq!(bench.run(), Vec::<String>::new(), "there is nothing left to do");
-
-        // A second life that finds the same routes has nothing to do either.
-        let snapshot = Snapshot {
-            links: bench.host.links().cloned().collect(),
-            addresses: bench.host.addresses().copied().collect(),
-            neighbours: Vec::new(),
-            routes: bench.host.routes().cloned().collect(),
-        };
-        let mut second = Bench { host: HostState::default(), fib: Fib::new(FibConfig::default()) };
-        second.tell(HostEvent::Resync(Box::new(snapshot)));
-        for (net, next_hops) in &wanted {
-            let wanted = match next_hops.as_slice() {
-                [] => Wanted::Discard,
-                some => Wanted::through(some.iter().copied().map(NextHop::Via)),
-            };
-            second.fib.want(*net, Some(wanted), &second.host);
-        }
-        for peer in &pins {
-            second.fib.pin(*peer, &second.host);
-        }
-        second.fib.reconcile();
-        prop_assert_eq!(second.run(), Vec::<String>::new());
-    }
 }
