@@ -138,12 +138,13 @@ impl Watch {
 fn everything(host: &HostState) -> Vec<String> {
     let links = host.links().map(|link| format!("{link:?}"));
     let addresses = host.addresses().map(|address| format!("{address:?}"));
-    links.chain(addresses).chain(host.routes().map(|route| format!("{route:?}"))).collect()
+    let next_hops = host.next_hop_objects().map(|object| format!("{object:?}"));
+    links.chain(addresses).chain(next_hops).chain(host.routes().map(|route| format!("{route:?}"))).collect()
 }
 
 /// The hops of the first route that the state has for a prefix.
 fn hops<'a>(host: &'a HostState, net: &str) -> Option<&'a [Hop]> {
-    host.best_route(prefix(net)).map(|route| route.hops.as_slice())
+    host.best_route(prefix(net)).map(|route| host.hops(route))
 }
 
 fn route(net: &str, hops: &[Hop]) -> FibRoute {
@@ -245,6 +246,91 @@ fn routes_that_go_without_a_word_are_noticed() {
     });
 }
 
+/// Whether the kernel tells of the routes, too, when an object changes that they name, which is its default, or only of the
+/// object.
+fn tell_of_routes_through_objects(yes: bool) {
+    let value = if yes { "1" } else { "0" };
+    std::fs::write("/proc/sys/net/ipv4/nexthop_compat_mode", value).expect("Linux 5.7 or newer");
+}
+
+#[test]
+fn routes_through_next_hop_objects_are_followed() {
+    for told in [true, false] {
+        in_namespace(move || async move {
+            tell_of_routes_through_objects(told);
+            let mut watch = Watch::start(MonitorConfig::default()).await;
+            let (one, two) = (watch.via("10.0.1.1", "eth0"), watch.via("10.0.2.1", "eth1"));
+            let (six, other) = (watch.via("2001:db8:1::1", "eth0"), watch.via("10.0.2.2", "eth1"));
+            ip("nexthop add id 1 via 10.0.1.1 dev eth0");
+            ip("nexthop add id 2 via 10.0.2.1 dev eth1");
+            ip("nexthop add id 6 via 2001:db8:1::1 dev eth0");
+            ip("nexthop add id 10 group 1/2,5");
+            ip("nexthop add id 16 group 6");
+            ip("route add 192.0.2.0/24 nhid 10");
+            ip("route add 198.51.100.0/24 nhid 16");
+            ip("-6 route add 2001:db8:9::/48 nhid 16");
+            let net = "192.0.2.0/24";
+            let weighed = |hop| Hop { weight: 5, ..hop };
+            watch.until("a group", |host| hops(host, net) == Some(&[one, weighed(two)])).await;
+            watch.until("of one", |host| hops(host, "2001:db8:9::/48") == Some(&[six])).await;
+            watch.until("by IPv6", |host| hops(host, "198.51.100.0/24") == Some(&[six])).await;
+            watch.assert_true().await;
+
+            ip("nexthop replace id 2 via 10.0.2.2 dev eth1");
+            watch.until("another router", |host| hops(host, net) == Some(&[one, weighed(other)])).await;
+            ip("nexthop replace id 10 group 2");
+            watch.until("one member", |host| hops(host, net) == Some(&[other])).await;
+            ip("nexthop replace id 10 group 1/2,3");
+            let three = Hop { weight: 3, ..other };
+            watch.until("two members again", |host| hops(host, net) == Some(&[one, three])).await;
+            watch.assert_true().await;
+
+            ip("nexthop add id 20 blackhole");
+            ip("route add 203.0.113.0/24 nhid 20");
+            let kind = |host: &HostState| host.best_route(prefix("203.0.113.0/24")).map(|route| host.kind(route));
+            watch.until("a blackhole", |host| kind(host) == Some(RouteKind::Blackhole)).await;
+            ip("nexthop del id 1");
+            watch.until("without a member", |host| hops(host, net) == Some(&[other])).await;
+            ip("nexthop del id 20");
+            watch.until("without the blackhole", |host| kind(host).is_none()).await;
+            watch.assert_true().await;
+        });
+    }
+}
+
+#[test]
+fn what_goes_with_a_carrier_is_noticed() {
+    for told in [true, false] {
+        in_namespace(move || async move {
+            tell_of_routes_through_objects(told);
+            let mut watch = Watch::start(MonitorConfig::default()).await;
+            let (one, two) = (watch.via("10.0.1.1", "eth0"), watch.via("10.0.2.1", "eth1"));
+            ip("nexthop add id 1 via 10.0.1.1 dev eth0");
+            ip("nexthop add id 2 via 10.0.2.1 dev eth1");
+            ip("nexthop add id 10 group 1/2");
+            ip("nexthop add id 11 group 1");
+            ip("route add 192.0.2.0/24 nhid 10");
+            ip("route add 198.51.100.0/24 nhid 11");
+            ip("route add 203.0.113.0/24 via 10.0.1.1");
+            let of = |host: &HostState, net: &str| host.routes_of(prefix(net)).len();
+            watch.until("the routes", |host| of(host, "203.0.113.0/24") == 1).await;
+            assert_eq!(hops(&watch.host, "192.0.2.0/24"), Some(&[one, two][..]));
+
+            ip("link set eth0-far down");
+            watch.until("without the object", |host| of(host, "198.51.100.0/24") == 0).await;
+            assert_eq!(hops(&watch.host, "192.0.2.0/24"), Some(&[two][..]));
+            assert_eq!(of(&watch.host, "203.0.113.0/24"), 1, "a route of its own waits for the carrier");
+            watch.assert_true().await;
+            ip("link set eth0-far up");
+            watch.until("the carrier", |host| host.link_by_name("eth0").is_some_and(|link| link.up)).await;
+            watch.assert_true().await;
+            ip("link set eth1 down");
+            watch.until("without the last member", |host| of(host, "192.0.2.0/24") == 0).await;
+            watch.assert_true().await;
+        });
+    }
+}
+
 #[test]
 fn a_flood_beyond_the_buffer_ends_in_the_true_state() {
     in_namespace(|| async {
@@ -307,7 +393,9 @@ fn routes_that_drop_packets_take_the_place_of_others_and_give_it_back() {
                 let op = if first { FibOp::Install(wanted) } else { FibOp::Replace(wanted) };
                 first = false;
                 assert_eq!(routes.apply(&[op]).await, [Ok(())], "{net} {set:?}");
-                let is = |host: &HostState| host.best_route(prefix(net)).map(|route| (route.kind, route.hops.clone()));
+                let is = |host: &HostState| {
+                    host.best_route(prefix(net)).map(|route| (host.kind(route), host.hops(route).to_vec()))
+                };
                 watch.until("the route", |host| is(host) == Some((kind, set.to_vec()))).await;
                 assert_eq!(watch.host.routes_of(prefix(net)).len(), 1);
                 assert!(FibConfig::default().is_ours(&watch.host.routes_of(prefix(net))[0]));

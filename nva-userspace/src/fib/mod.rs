@@ -19,7 +19,7 @@ pub use table::Fib;
 
 use std::collections::BTreeSet;
 
-use crate::host::{Hop, HostRoute, PROTOCOL_BGP, RouteKind, TABLE_MAIN};
+use crate::host::{Hop, HostRoute, PROTOCOL_BGP, RouteKind, TABLE_MAIN, Via};
 use crate::net::Prefix;
 use crate::route::NextHop;
 
@@ -42,9 +42,16 @@ impl FibConfig {
 
     /// Whether a route in the kernel is one that we installed.
     pub fn is_ours(&self, route: &HostRoute) -> bool {
+        self.hops_of_ours(route).is_some()
+    }
+
+    /// The hops of a route that we installed, none if it drops packets; `None` if somebody else did.
+    fn hops_of_ours<'a>(&self, route: &'a HostRoute) -> Option<&'a [Hop]> {
+        let marks = (route.table, route.metric, route.protocol);
+        let Via::Hops(hops) = &route.via else { return None };
         let like_ours = match route.kind {
-            RouteKind::Unicast => !route.hops.is_empty(),
-            RouteKind::Blackhole => route.hops.is_empty(),
+            RouteKind::Unicast => !hops.is_empty(),
+            RouteKind::Blackhole => hops.is_empty(),
             RouteKind::Local
             | RouteKind::Broadcast
             | RouteKind::Multicast
@@ -52,7 +59,7 @@ impl FibConfig {
             | RouteKind::Prohibit
             | RouteKind::Other => false,
         };
-        (route.table, route.metric, route.protocol) == (self.table, self.metric, self.protocol) && like_ours
+        (marks == (self.table, self.metric, self.protocol) && like_ours).then_some(hops)
     }
 }
 

@@ -78,7 +78,8 @@ pub(super) fn normalised(mut hops: Vec<Hop>) -> Vec<Hop> {
 /// would not always prefer that to ours by itself: such routes have metric 256 in IPv6, and 100 from some DHCP clients.
 fn is_connected(prefix: Prefix, host: &HostState) -> bool {
     host.routes_of(prefix).iter().any(|route| {
-        let counts = route.table == TABLE_MAIN && route.protocol != PROTOCOL_BGP && route.kind == RouteKind::Unicast;
-        counts && route.hops.iter().all(|hop| hop.gateway.is_none())
+        let counts =
+            route.table == TABLE_MAIN && route.protocol != PROTOCOL_BGP && host.kind(route) == RouteKind::Unicast;
+        counts && host.hops(route).iter().all(|hop| hop.gateway.is_none())
     })
 }

@@ -85,8 +85,8 @@ impl Fib {
         for prefix in &delta.routes {
             affected.extend(self.next_hops.range(span(*prefix)).map(|(address, _)| *address));
             affected.extend(self.pins.range(span(*prefix)).map(|(peer, _)| *peer));
-            let seen = host.routes_of(*prefix).iter().find(|route| self.config.is_ours(route));
-            self.observe(*prefix, seen.map(|route| route.hops.as_slice()));
+            let seen = host.routes_of(*prefix).iter().find_map(|route| self.config.hops_of_ours(route));
+            self.observe(*prefix, seen);
             if self.entries.contains_key(prefix) {
                 changed.insert(*prefix);
             }
@@ -128,8 +128,9 @@ impl Fib {
     /// Takes over the routes of ours that the kernel holds: at the start those of an earlier life; later, as an audit,
     /// whatever became different without our noticing. What was acknowledged but not yet seen is judged the next time.
     pub fn adopt(&mut self, host: &HostState) {
-        let ours = host.routes().filter(|route| self.config.is_ours(route));
-        let seen: BTreeMap<Prefix, &[Hop]> = ours.map(|route| (route.prefix, route.hops.as_slice())).collect();
+        let config = self.config;
+        let ours = host.routes().filter_map(|route| Some((route.prefix, config.hops_of_ours(route)?)));
+        let seen: BTreeMap<Prefix, &[Hop]> = ours.collect();
         let known: BTreeSet<Prefix> = self.entries.keys().chain(seen.keys()).copied().collect();
         for prefix in known {
             self.observe(prefix, seen.get(&prefix).copied());

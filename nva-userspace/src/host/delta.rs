@@ -16,15 +16,19 @@ pub struct HostDelta {
     pub addresses: BTreeSet<Address>,
     /// Neighbour entries that appeared, changed or went.
     pub neighbours: BTreeSet<(u32, IpAddr)>,
+    /// Next-hop objects that lead elsewhere now, appeared or went.
+    pub next_hops: BTreeSet<u32>,
     /// Prefixes that have other routes now, or whose routes became usable or unusable because a link came up or went
-    /// down.
+    /// down. Of routes through a next-hop object that leads elsewhere, a BGP daemon's are left out: nothing resolves through
+    /// those, and they may be a million.
     pub routes: BTreeSet<Prefix>,
 }
 
 impl HostDelta {
     /// Whether nothing changed.
     pub fn is_empty(&self) -> bool {
-        self.links.is_empty() && self.addresses.is_empty() && self.neighbours.is_empty() && self.routes.is_empty()
+        let HostDelta { links, addresses, neighbours, next_hops, routes } = self;
+        links.is_empty() && addresses.is_empty() && neighbours.is_empty() && next_hops.is_empty() && routes.is_empty()
     }
 
     /// Takes another delta's keys in, for readers that work in batches.
@@ -32,6 +36,7 @@ impl HostDelta {
         self.links.append(&mut other.links);
         self.addresses.append(&mut other.addresses);
         self.neighbours.append(&mut other.neighbours);
+        self.next_hops.append(&mut other.next_hops);
         self.routes.append(&mut other.routes);
     }
 }

@@ -91,10 +91,52 @@ pub struct HostRoute {
     pub metric: u32,
     /// Who installed it: `RTPROT_*`, 186 for BGP.
     pub protocol: u8,
-    /// What it does.
+    /// What it does; if it names an object, what that does (see [`HostState::kind`](super::HostState::kind)).
     pub kind: RouteKind,
-    /// The ways out, sorted; empty for the kinds that do not forward.
-    pub hops: Vec<Hop>,
+    /// Where it leads.
+    pub via: Via,
+}
+
+/// Where a route leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Via {
+    /// Ways out of its own, sorted; none for the kinds that do not forward.
+    Hops(Vec<Hop>),
+    /// A next-hop object, by its number: it is shared by all routes that name it, and changes for all of them at once.
+    Object(u32),
+}
+
+/// A next-hop object of the kernel's (`ip nexthop`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NextHopObject {
+    /// Its number.
+    pub id: u32,
+    /// Who made it: `RTPROT_*`.
+    pub protocol: u8,
+    /// What it does.
+    pub kind: NextHopKind,
+}
+
+/// What a next-hop object does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NextHopKind {
+    /// It is one way out.
+    Hop(Hop),
+    /// It drops packets.
+    Discard,
+    /// It spreads flows over others.
+    Group(Vec<GroupMember>),
+    /// It encapsulates, or belongs to a bridge: only the kernel knows what it does with a packet.
+    Opaque,
+}
+
+/// A member of a group of next-hop objects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GroupMember {
+    /// Its number.
+    pub id: u32,
+    /// Its share of flows relative to the other members, at least 1.
+    pub weight: u16,
 }
 
 /// Something about the machine's network changed.
@@ -120,6 +162,10 @@ pub enum HostEvent {
     RouteAdded(HostRoute),
     /// A route is gone, or some hops of an IPv6 multipath route are.
     RouteRemoved(HostRoute),
+    /// A next-hop object appeared or changed, and with it where the routes lead that name it.
+    NextHopSet(NextHopObject),
+    /// A next-hop object is gone, by its number.
+    NextHopRemoved(u32),
     /// Everything anew, at the start and after events were lost.
     Resync(Box<Snapshot>),
 }
@@ -133,6 +179,8 @@ pub struct Snapshot {
     pub addresses: Vec<Address>,
     /// The neighbour entries.
     pub neighbours: Vec<Neighbour>,
+    /// The next-hop objects.
+    pub next_hops: Vec<NextHopObject>,
     /// The routes of every table.
     pub routes: Vec<HostRoute>,
 }

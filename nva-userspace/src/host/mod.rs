@@ -1,10 +1,12 @@
-//! What we know of the machine's network: links, addresses, neighbours and the kernel's routes, as plain state fed by
+//! What we know of the machine's network: links, addresses, neighbours, the kernel's routes and its
+//! next-hop objects, as plain state fed by
 //! events, and the one place where an address is resolved to a way out.
 //!
 //! Next-hop tracking, the FIB, the XDP mirror and origination all read this; only [`crate::kernel`] writes it.
 
 mod delta;
 mod event;
+mod next_hops;
 mod routes;
 mod state;
 
@@ -12,7 +14,10 @@ mod state;
 mod tests;
 
 pub use delta::HostDelta;
-pub use event::{Address, Hop, HostEvent, HostRoute, Link, Neighbour, RouteKind, Snapshot};
+pub use event::{
+    Address, GroupMember, Hop, HostEvent, HostRoute, Link, Neighbour, NextHopKind, NextHopObject, RouteKind, Snapshot,
+    Via,
+};
 pub use state::{HostState, Resolution};
 
 /// The kernel's main routing table.

@@ -6,7 +6,8 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use prefix_trie::joint::map::JointPrefixMap;
 
-use super::{HostRoute, RouteKind, TABLE_LOCAL, TABLE_MAIN};
+use super::next_hops::NextHops;
+use super::{Hop, HostRoute, RouteKind, TABLE_LOCAL, TABLE_MAIN, Via};
 use crate::net::{AfiSafi, Prefix};
 
 /// `RTPROT_REDIRECT` and `RTPROT_RA`: the kernel never merges such IPv6 routes into a multipath route.
@@ -59,17 +60,19 @@ impl RouteTable {
     pub(super) fn remove(&mut self, route: &HostRoute) -> bool {
         let route = normalised(route.clone());
         let Some(routes) = self.trie.get_mut(&route.prefix.net()) else { return false };
-        let changed = if let Some(at) = routes.iter().position(|old| *old == route) {
+        // What a route through an object does may have changed with the object.
+        let same = |old: &HostRoute| *old == route || (old.via == route.via && is_shared(old) && same_key(old, &route));
+        let changed = if let Some(at) = routes.iter().position(same) {
             routes.remove(at);
             true
         } else {
-            let has_hops = |old: &HostRoute| route.hops.iter().all(|hop| old.hops.contains(hop));
+            let has_hops = |old: &HostRoute| own_hops(&route).iter().all(|hop| own_hops(old).contains(hop));
             match routes.iter_mut().find(|old| merges(&route) && same_key(old, &route) && has_hops(old)) {
-                Some(old) => {
-                    old.hops.retain(|hop| !route.hops.contains(hop));
+                Some(HostRoute { via: Via::Hops(hops), .. }) => {
+                    hops.retain(|hop| !own_hops(&route).contains(hop));
                     true
                 }
-                None => false,
+                Some(_) | None => false,
             }
         };
         if routes.is_empty() {
@@ -78,15 +81,26 @@ impl RouteTable {
         changed
     }
 
-    /// Takes a link's hops away, and the routes that had no others. The prefixes that this changed.
-    pub(super) fn remove_link(&mut self, link: u32) -> BTreeSet<Prefix> {
-        let changed = self.over_link(link);
+    /// Takes a link's hops away, and the routes that had no others, or whose next-hop object is gone with the link. The
+    /// prefixes that this changed.
+    pub(super) fn remove_link(&mut self, link: u32, objects: &BTreeSet<u32>) -> BTreeSet<Prefix> {
+        let over = |route: &HostRoute| match &route.via {
+            Via::Hops(hops) => hops.iter().any(|hop| hop.link == link),
+            Via::Object(id) => objects.contains(id),
+        };
+        let changed: BTreeSet<Prefix> = self.iter().filter(|route| over(route)).map(|route| route.prefix).collect();
         for prefix in &changed {
             let Some(routes) = self.trie.get_mut(&prefix.net()) else { continue };
             for mut route in std::mem::take(routes) {
-                let had = route.hops.len();
-                route.hops.retain(|hop| hop.link != link);
-                if (had == route.hops.len() || !route.hops.is_empty()) && !routes.contains(&route) {
+                let stays = match &mut route.via {
+                    Via::Object(id) => !objects.contains(id),
+                    Via::Hops(hops) => {
+                        let had = hops.len();
+                        hops.retain(|hop| hop.link != link);
+                        had == hops.len() || !hops.is_empty()
+                    }
+                };
+                if stays && !routes.contains(&route) {
                     routes.push(route);
                 }
             }
@@ -98,8 +112,15 @@ impl RouteTable {
     }
 
     /// The prefixes that have a hop over this link.
-    pub(super) fn over_link(&self, link: u32) -> BTreeSet<Prefix> {
-        self.iter().filter(|route| route.hops.iter().any(|hop| hop.link == link)).map(|route| route.prefix).collect()
+    pub(super) fn over_link(&self, link: u32, next_hops: &NextHops) -> BTreeSet<Prefix> {
+        let over = |route: &&HostRoute| hops(route, next_hops).iter().any(|hop| hop.link == link);
+        self.iter().filter(over).map(|route| route.prefix).collect()
+    }
+
+    /// The prefixes of routes that name one of these next-hop objects and for which `counts`.
+    pub(super) fn through(&self, counts: impl Fn(u32, &HostRoute) -> bool) -> BTreeSet<Prefix> {
+        let through = |route: &&HostRoute| matches!(route.via, Via::Object(id) if counts(id, route));
+        self.iter().filter(through).map(|route| route.prefix).collect()
     }
 
     /// Puts these routes in place of all. The prefixes where that made a difference.
@@ -133,6 +154,26 @@ impl RouteTable {
     }
 }
 
+/// Where a route leads, be it by itself or through an object.
+pub(super) fn hops<'a>(route: &'a HostRoute, next_hops: &'a NextHops) -> &'a [Hop] {
+    match &route.via {
+        Via::Hops(hops) => hops,
+        Via::Object(id) => next_hops.lead(*id).map_or(&[], |lead| &lead.hops),
+    }
+}
+
+/// The ways out that are the route's own.
+fn own_hops(route: &HostRoute) -> &[Hop] {
+    match &route.via {
+        Via::Hops(hops) => hops,
+        Via::Object(_) => &[],
+    }
+}
+
+fn is_shared(route: &HostRoute) -> bool {
+    matches!(route.via, Via::Object(_))
+}
+
 fn insert(routes: &mut Vec<HostRoute>, route: HostRoute) {
     let at = routes.partition_point(|old| order(old) <= order(&route));
     routes.insert(at, route);
@@ -156,11 +197,13 @@ fn merges(route: &HostRoute) -> bool {
     route.prefix.family() == AfiSafi::Ipv6Unicast
         && route.kind == RouteKind::Unicast
         && !NEVER_MULTIPATH.contains(&route.protocol)
-        && !route.hops.is_empty()
-        && route.hops.iter().all(|hop| hop.gateway.is_some())
+        && !own_hops(route).is_empty()
+        && own_hops(route).iter().all(|hop| hop.gateway.is_some())
 }
 
 fn normalised(mut route: HostRoute) -> HostRoute {
-    route.hops.sort_unstable();
+    if let Via::Hops(hops) = &mut route.via {
+        hops.sort_unstable();
+    }
     route
 }

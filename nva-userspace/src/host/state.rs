@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use super::routes::RouteTable;
+use super::next_hops::{Moved, NextHops};
+use super::routes::{self, RouteTable};
 use super::{
-    Address, Hop, HostDelta, HostEvent, HostRoute, Link, Neighbour, PROTOCOL_BGP, RouteKind, Snapshot, TABLE_LOCAL,
-    TABLE_MAIN,
+    Address, Hop, HostDelta, HostEvent, HostRoute, Link, Neighbour, NextHopObject, PROTOCOL_BGP, RouteKind, Snapshot,
+    TABLE_LOCAL, TABLE_MAIN, Via,
 };
 use crate::net::Prefix;
 
@@ -16,6 +17,7 @@ pub struct HostState {
     links: BTreeMap<u32, Link>,
     addresses: BTreeMap<IpAddr, BTreeSet<Address>>,
     neighbours: BTreeMap<(u32, IpAddr), Neighbour>,
+    next_hops: NextHops,
     routes: RouteTable,
 }
 
@@ -66,6 +68,14 @@ impl HostState {
             }
             HostEvent::RouteRemoved(route) => {
                 delta.routes.extend(self.routes.remove(&route).then_some(route.prefix));
+            }
+            HostEvent::NextHopSet(object) => {
+                let moved = self.next_hops.set(object);
+                self.follow(&moved, &mut delta);
+            }
+            HostEvent::NextHopRemoved(id) => {
+                let moved = self.next_hops.remove(id);
+                self.follow(&moved, &mut delta);
             }
             HostEvent::Resync(snapshot) => self.resync(*snapshot, &mut delta),
         }
@@ -136,6 +146,40 @@ impl HostState {
         self.routes.of(prefix)
     }
 
+    /// The ways out of a route, sorted: its own, or those of the next-hop object that it names.
+    pub fn hops<'a>(&'a self, route: &'a HostRoute) -> &'a [Hop] {
+        routes::hops(route, &self.next_hops)
+    }
+
+    /// What the kernel does by a route. An object decides it for all routes that name it; what an object does that is not
+    /// there is the kernel's to know.
+    pub fn kind(&self, route: &HostRoute) -> RouteKind {
+        self.object_of(route).map_or(route.kind, |id| self.kind_through(id))
+    }
+
+    /// The next-hop object that decides what is done by a route, if one does.
+    pub fn object_of(&self, route: &HostRoute) -> Option<u32> {
+        match (&route.via, route.kind) {
+            (Via::Object(id), RouteKind::Unicast | RouteKind::Blackhole) => Some(*id),
+            (Via::Object(_), _) | (Via::Hops(_), _) => None,
+        }
+    }
+
+    /// Every next-hop object, by number.
+    pub fn next_hop_objects(&self) -> impl Iterator<Item = &NextHopObject> {
+        self.next_hops.iter()
+    }
+
+    /// What the kernel does by routes that name a next-hop object.
+    pub fn kind_through(&self, object: u32) -> RouteKind {
+        self.next_hops.lead(object).map_or(RouteKind::Other, |lead| lead.kind)
+    }
+
+    /// The ways out of routes that name a next-hop object, sorted.
+    pub fn hops_through(&self, object: u32) -> &[Hop] {
+        self.next_hops.lead(object).map_or(&[], |lead| &lead.hops)
+    }
+
     /// What the kernel does with packets for which this prefix is the longest match: its first usable route in the
     /// local table or else the main table, our own included.
     pub fn best_route(&self, prefix: Prefix) -> Option<&HostRoute> {
@@ -160,8 +204,8 @@ impl HostState {
         let counts =
             |route: &&HostRoute| route.table == TABLE_MAIN && route.protocol != PROTOCOL_BGP && self.is_usable(route);
         let route = self.routes.covering(address).find_map(|routes| routes.iter().find(counts))?;
-        let hops: Vec<Hop> = match route.kind {
-            RouteKind::Unicast => route.hops.iter().filter(|hop| self.is_up(hop.link)).copied().collect(),
+        let hops: Vec<Hop> = match self.kind(route) {
+            RouteKind::Unicast => self.hops(route).iter().filter(|hop| self.is_up(hop.link)).copied().collect(),
             RouteKind::Local
             | RouteKind::Broadcast
             | RouteKind::Multicast
@@ -181,8 +225,8 @@ impl HostState {
 
     /// Whether a link is up for at least one hop. A route without hops (a blackhole) needs none.
     fn is_usable(&self, route: &HostRoute) -> bool {
-        match route.kind {
-            RouteKind::Unicast | RouteKind::Multicast => route.hops.iter().any(|hop| self.is_up(hop.link)),
+        match self.kind(route) {
+            RouteKind::Unicast | RouteKind::Multicast => self.hops(route).iter().any(|hop| self.is_up(hop.link)),
             RouteKind::Local
             | RouteKind::Broadcast
             | RouteKind::Blackhole
@@ -199,14 +243,17 @@ impl HostState {
         }
         delta.links.insert(index);
         if link.up != was_up {
-            delta.routes.append(&mut self.routes.over_link(index));
+            delta.routes.append(&mut self.routes.over_link(index, &self.next_hops));
         }
         self.links.insert(index, link);
     }
 
     fn remove_link(&mut self, index: u32, delta: &mut HostDelta) {
         delta.links.extend(self.links.remove(&index).map(|link| link.index));
-        delta.routes.append(&mut self.routes.remove_link(index));
+        let moved = self.next_hops.remove_link(index);
+        let gone = moved.iter().map(|moved| moved.id).filter(|id| self.next_hops.lead(*id).is_none()).collect();
+        self.follow(&moved, delta);
+        delta.routes.append(&mut self.routes.remove_link(index, &gone));
         let keys: Vec<(u32, IpAddr)> = self.neighbours.keys().filter(|(link, _)| *link == index).copied().collect();
         for key in keys {
             self.neighbours.remove(&key);
@@ -226,6 +273,18 @@ impl HostState {
         if same.is_empty() {
             self.addresses.remove(&address.address);
         }
+    }
+
+    /// Says what follows from next-hop objects that lead elsewhere now.
+    fn follow(&self, moved: &[Moved], delta: &mut HostDelta) {
+        if moved.is_empty() {
+            return;
+        }
+        delta.next_hops.extend(moved.iter().map(|moved| moved.id));
+        let counts = |id, route: &HostRoute| {
+            moved.iter().any(|moved| moved.id == id && (moved.attachment || route.protocol != PROTOCOL_BGP))
+        };
+        delta.routes.append(&mut self.routes.through(counts));
     }
 
     fn resync(&mut self, snapshot: Snapshot, delta: &mut HostDelta) {
@@ -250,9 +309,13 @@ impl HostState {
             self.addresses.entry(address.address).or_default().insert(address);
         }
 
-        delta.routes = self.routes.replace_all(snapshot.routes);
+        let next_hops = NextHops::new(snapshot.next_hops);
+        let moved = self.next_hops.differing(&next_hops);
+        self.next_hops = next_hops;
+        self.follow(&moved, delta);
+        delta.routes.append(&mut self.routes.replace_all(snapshot.routes));
         for index in toggled {
-            delta.routes.append(&mut self.routes.over_link(index));
+            delta.routes.append(&mut self.routes.over_link(index, &self.next_hops));
         }
     }
 }

@@ -35,7 +35,7 @@ fn route(net: &str, hops: &[Hop]) -> HostRoute {
         metric: 0,
         protocol: 3,
         kind: RouteKind::Unicast,
-        hops: hops.to_vec(),
+        via: Via::Hops(hops.to_vec()),
     }
 }
 
@@ -225,6 +225,72 @@ fn an_address_on_two_links_stays_ours_until_both_are_gone() {
     assert!(!state.is_own_address(ip("10.7.7.7")));
 }
 
+fn object(id: u32, kind: NextHopKind) -> HostEvent {
+    HostEvent::NextHopSet(NextHopObject { id, protocol: 11, kind })
+}
+
+fn group(members: &[(u32, u16)]) -> NextHopKind {
+    NextHopKind::Group(members.iter().map(|(id, weight)| GroupMember { id: *id, weight: *weight }).collect())
+}
+
+fn through(id: u32, protocol: u8, net: &str) -> HostRoute {
+    HostRoute { protocol, via: Via::Object(id), ..route(net, &[]) }
+}
+
+#[test]
+fn routes_through_an_object_lead_where_it_does() {
+    let (one, two) = (via("10.0.1.1", 1), via("10.0.2.1", 2));
+    let (is_static, bgp) = (through(10, 4, "10.9.0.0/16"), through(10, PROTOCOL_BGP, "10.8.0.0/16"));
+    let mut state = host([
+        object(1, NextHopKind::Hop(one)),
+        object(2, NextHopKind::Hop(two)),
+        object(10, group(&[(1, 1), (2, 5)])),
+        HostEvent::RouteAdded(is_static.clone()),
+        HostEvent::RouteAdded(bgp.clone()),
+    ]);
+    let way = |state: &HostState| resolved(state, "10.9.9.9");
+    let net = || "10.9.0.0/16".to_owned();
+    assert_eq!(way(&state), Some((net(), vec![one, Hop { weight: 5, ..two }])));
+
+    let other = via("10.0.1.7", 1);
+    let delta = state.apply(object(1, NextHopKind::Hop(other)));
+    assert_eq!(delta.next_hops, [1, 10].into());
+    assert_eq!(delta.routes, [prefix("10.9.0.0/16")].into(), "nothing resolves through a BGP daemon's");
+    assert_eq!(way(&state), Some((net(), vec![other, Hop { weight: 5, ..two }])));
+    assert_eq!(state.hops(&bgp), state.hops(&is_static));
+    assert!(state.apply(object(1, NextHopKind::Hop(other))).is_empty(), "no change");
+
+    let delta = state.apply(object(1, NextHopKind::Hop(on(1))));
+    assert_eq!(delta.routes, ["10.8.0.0/16", "10.9.0.0/16"].map(prefix).into(), "neighbours on a link now");
+    state.apply(object(10, NextHopKind::Discard));
+    assert_eq!((way(&state), state.kind(&is_static)), (None, RouteKind::Blackhole));
+    state.apply(object(10, NextHopKind::Opaque));
+    assert_eq!((way(&state), state.kind(&is_static)), (None, RouteKind::Other));
+
+    state.apply(object(10, group(&[(1, 1), (2, 5)])));
+    state.apply(HostEvent::LinkRemoved(1));
+    assert_eq!(way(&state), Some((net(), vec![two])), "one member, whose weight means nothing");
+    let delta = state.apply(HostEvent::LinkRemoved(2));
+    assert!(delta.next_hops.contains(&10) && delta.routes.contains(&prefix("10.8.0.0/16")));
+    assert_eq!(state.routes_of(prefix("10.9.0.0/16")), [], "they go with the object");
+    assert_eq!(state.next_hop_objects().count(), 0);
+}
+
+#[test]
+fn a_route_through_an_object_that_is_not_there_is_the_kernels() {
+    let mut state = host([HostEvent::RouteAdded(through(7, 4, "10.9.0.0/16"))]);
+    assert_eq!(resolved(&state, "10.9.9.9"), None);
+    let there = state.apply(object(7, NextHopKind::Hop(via("10.0.2.1", 2))));
+    assert_eq!(there.routes, [prefix("10.9.0.0/16")].into());
+    assert!(resolved(&state, "10.9.9.9").is_some());
+    assert_eq!(state.apply(HostEvent::NextHopRemoved(7)).routes, [prefix("10.9.0.0/16")].into());
+    assert_eq!(resolved(&state, "10.9.9.9"), None);
+    // What it did when the kernel told of the route need not be what it does when the kernel tells of the end.
+    let blackhole = HostRoute { kind: RouteKind::Blackhole, ..through(7, 4, "10.9.0.0/16") };
+    state.apply(HostEvent::RouteRemoved(blackhole));
+    assert_eq!(state.routes_of(prefix("10.9.0.0/16")), []);
+}
+
 fn any_hop() -> impl Strategy<Value = Hop> + Clone {
     (1..4u32, proptest::option::of(1..4u8)).prop_map(|(link, gateway)| Hop {
         gateway: gateway.map(|last| IpAddr::from([10, 0, 0, last])),
@@ -242,11 +308,23 @@ fn any_event() -> impl Strategy<Value = HostEvent> {
         peer: None,
     });
     let any_route = (0..3u8, 0..2u32, 3..5u8, prop::collection::vec(any_hop(), 1..3), prop::bool::weighted(0.2));
-    let any_route = any_route.prop_map(|(net, metric, protocol, hops, local)| HostRoute {
+    let any_route = (any_route, prop::option::of(1..4u32));
+    let any_route = any_route.prop_map(|((net, metric, protocol, hops, local), object)| HostRoute {
         table: if local { TABLE_LOCAL } else { TABLE_MAIN },
         metric,
         protocol,
-        ..route(&format!("10.{net}.0.0/16"), &hops)
+        via: object.map_or_else(|| Via::Hops(hops), Via::Object),
+        ..route(&format!("10.{net}.0.0/16"), &[])
+    });
+    let any_object = (1..4u32, any_hop(), 0..4u8).prop_map(|(id, hop, kind)| {
+        object(
+            id,
+            match kind {
+                0 => NextHopKind::Discard,
+                1 if id == 3 => group(&[(1, 1), (2, 2)]),
+                _ => NextHopKind::Hop(hop),
+            },
+        )
     });
     let any_neighbour = (1..4u32, 0..3u8, any::<bool>()).prop_map(|(link, last, stale)| Neighbour {
         link,
@@ -261,6 +339,8 @@ fn any_event() -> impl Strategy<Value = HostEvent> {
         any_address.prop_map(HostEvent::AddressRemoved),
         any_neighbour.prop_map(HostEvent::NeighbourSet),
         (1..4u32, 0..3u8).prop_map(|(link, last)| HostEvent::NeighbourRemoved(link, IpAddr::from([10, 0, 0, last]))),
+        any_object,
+        (1..4u32).prop_map(HostEvent::NextHopRemoved),
         any_route.clone().prop_map(HostEvent::RouteSet),
         any_route.clone().prop_map(HostEvent::RouteAdded),
         any_route.prop_map(HostEvent::RouteRemoved),
@@ -272,13 +352,14 @@ fn snapshot(state: &HostState) -> Snapshot {
         links: state.links().cloned().collect(),
         addresses: state.addresses().copied().collect(),
         neighbours: state.neighbours().copied().collect(),
+        next_hops: state.next_hop_objects().cloned().collect(),
         routes: state.routes().cloned().collect(),
     }
 }
 
 /// What a prefix comes to for those who read deltas: its routes, each with the links that are up for it.
 fn meaning(state: &HostState, prefix: Prefix) -> Vec<(HostRoute, Vec<bool>)> {
-    let usable = |route: &HostRoute| route.hops.iter().map(|hop| state.is_up(hop.link)).collect();
+    let usable = |route: &HostRoute| state.hops(route).iter().map(|hop| state.is_up(hop.link)).collect();
     state.routes_of(prefix).iter().map(|route| (route.clone(), usable(route))).collect()
 }
 
@@ -313,6 +394,7 @@ proptest! {
         prop_assert!(delta.links.is_subset(&replayed.links));
         prop_assert!(delta.addresses.is_subset(&replayed.addresses));
         prop_assert!(delta.neighbours.is_subset(&replayed.neighbours));
+        prop_assert!(delta.next_hops.is_subset(&replayed.next_hops));
         prop_assert!(delta.routes.is_subset(&replayed.routes));
         prop_assert!(behind.apply(HostEvent::Resync(Box::new(snapshot(&current)))).is_empty());
     }

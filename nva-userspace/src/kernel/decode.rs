@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use netlink_packet_core::{DecodeError, NLM_F_REPLACE, ParseableParametrized};
+use netlink_packet_core::{DecodeError, NLM_F_REPLACE, Parseable, ParseableParametrized};
 use netlink_packet_route::address::{AddressAttribute, AddressMessage};
 use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkLayerType, LinkMessage};
 use netlink_packet_route::neighbour::{
@@ -14,8 +14,11 @@ use netlink_packet_route::route::{
 };
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 
+use super::next_hop::{self, NextHopAttribute, NextHopMessage};
 use super::socket::{Raw, messages};
-use crate::host::{Address, Hop, HostEvent, HostRoute, Link, Neighbour, RouteKind};
+use crate::host::{
+    Address, GroupMember, Hop, HostEvent, HostRoute, Link, Neighbour, NextHopKind, NextHopObject, RouteKind, Via,
+};
 use crate::net::Prefix;
 
 /// What a datagram from the kernel says about the host, message by message.
@@ -28,8 +31,14 @@ pub fn events(datagram: &[u8]) -> impl Iterator<Item = Result<HostEvent, DecodeE
 
 /// What a message says; `None` for what does not concern us.
 pub(super) fn event(raw: &Raw<'_>) -> Result<Option<HostEvent>, DecodeError> {
-    if !matches!(raw.kind, libc::RTM_NEWLINK..=libc::RTM_DELNEIGH) {
-        return Ok(None);
+    match raw.kind {
+        next_hop::NEW => return Ok(next_hop(&NextHopMessage::parse(raw.payload)?).map(HostEvent::NextHopSet)),
+        next_hop::DELETED => {
+            let object = next_hop(&NextHopMessage::parse(raw.payload)?);
+            return Ok(object.map(|object| HostEvent::NextHopRemoved(object.id)));
+        }
+        libc::RTM_NEWLINK..=libc::RTM_DELNEIGH => {}
+        _ => return Ok(None),
     }
     Ok(match RouteNetlinkMessage::parse_with_param(raw.payload, raw.kind)? {
         RouteNetlinkMessage::NewLink(message) => link(&message).map(HostEvent::LinkSet),
@@ -129,8 +138,9 @@ fn route(message: &RouteMessage) -> Option<HostRoute> {
         metric: 0,
         protocol: header.protocol.into(),
         kind: kind(header.kind),
-        hops: Vec::new(),
+        via: Via::Hops(Vec::new()),
     };
+    let (mut hops, mut object) = (Vec::new(), None);
     let mut single = Hop { gateway: gateway(&message.attributes), link: 0, weight: 1 };
     for attribute in &message.attributes {
         match attribute {
@@ -140,12 +150,13 @@ fn route(message: &RouteMessage) -> Option<HostRoute> {
             RouteAttribute::Table(table) => route.table = *table,
             RouteAttribute::Priority(metric) => route.metric = *metric,
             RouteAttribute::Oif(link) => single.link = *link,
-            RouteAttribute::MultiPath(hops) => route.hops.extend(hops.iter().map(hop)),
+            RouteAttribute::MultiPath(several) => hops.extend(several.iter().map(hop)),
+            RouteAttribute::NhId(id) => object = Some(*id),
             _ => (),
         }
     }
-    if single.link != 0 && route.hops.is_empty() {
-        route.hops.push(single);
+    if single.link != 0 && hops.is_empty() {
+        hops.push(single);
     }
     if is_encapsulated(message) {
         route.kind = RouteKind::Other; // Only the kernel knows what it does with the packet.
@@ -153,10 +164,39 @@ fn route(message: &RouteMessage) -> Option<HostRoute> {
     match route.kind {
         RouteKind::Unicast | RouteKind::Local | RouteKind::Broadcast | RouteKind::Multicast => (),
         // IPv6 names the loopback interface in these.
-        RouteKind::Blackhole | RouteKind::Unreachable | RouteKind::Prohibit | RouteKind::Other => route.hops.clear(),
+        RouteKind::Blackhole | RouteKind::Unreachable | RouteKind::Prohibit | RouteKind::Other => hops.clear(),
     }
-    route.hops.sort_unstable();
+    hops.sort_unstable();
+    // The kernel may tell an object's hops beside its number (`nexthop_compat_mode`), as they are at this time.
+    route.via = object.map_or(Via::Hops(hops), Via::Object);
     Some(route)
+}
+
+fn next_hop(message: &NextHopMessage) -> Option<NextHopObject> {
+    let (mut id, mut group, mut discards, mut opaque) = (None, None, false, false);
+    let mut hop = Hop { gateway: None, link: 0, weight: 1 };
+    for attribute in &message.attributes {
+        match attribute {
+            NextHopAttribute::Id(number) => id = Some(*number),
+            NextHopAttribute::Group(members) => group = Some(members),
+            NextHopAttribute::Blackhole => discards = true,
+            NextHopAttribute::Link(link) => hop.link = *link,
+            NextHopAttribute::Gateway(address) => hop.gateway = Some(*address),
+            NextHopAttribute::EncapsulationType(_) | NextHopAttribute::Bridge => opaque = true,
+            NextHopAttribute::Other(_) => (),
+        }
+    }
+    let kind = match group {
+        _ if opaque => NextHopKind::Opaque,
+        _ if discards => NextHopKind::Discard,
+        None => NextHopKind::Hop(hop),
+        Some(members) => {
+            // The kernel counts weights from 0.
+            let member = |one: &next_hop::Member| GroupMember { id: one.id, weight: one.weight.saturating_add(1) };
+            NextHopKind::Group(members.iter().map(member).collect())
+        }
+    };
+    Some(NextHopObject { id: id?, protocol: message.header.protocol, kind })
 }
 
 fn kind(kind: RouteType) -> RouteKind {

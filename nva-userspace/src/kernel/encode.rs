@@ -79,7 +79,7 @@ mod tests {
     use super::super::decode;
     use super::super::socket::Raw;
     use super::*;
-    use crate::host::{HostEvent, HostRoute};
+    use crate::host::{HostEvent, HostRoute, Via};
 
     fn decoded(message: &RouteNetlinkMessage, flags: u16) -> Option<HostEvent> {
         let mut payload = vec![0; message.buffer_len()];
@@ -107,11 +107,12 @@ mod tests {
         for ((prefix, hops), table) in cases.into_iter().zip([254, 1000].into_iter().cycle()) {
             let prefix = prefix.parse().expect(prefix);
             let route = FibRoute { prefix, table, metric: 79, protocol: 186, hops: hops.clone() };
-            let told = HostRoute { table, prefix, metric: 79, protocol: 186, kind: route.kind(), hops };
+            let told = HostRoute { table, prefix, metric: 79, protocol: 186, kind: route.kind(), via: Via::Hops(hops) };
             let new = new_route(&route).expect("a possible route");
             assert_eq!(decoded(&new, 0), Some(HostEvent::RouteAdded(told.clone())));
             assert_eq!(decoded(&new, NLM_F_REPLACE), Some(HostEvent::RouteSet(told.clone())));
-            let gone = HostEvent::RouteRemoved(HostRoute { hops: Vec::new(), kind: RouteKind::Other, ..told });
+            let gone =
+                HostEvent::RouteRemoved(HostRoute { via: Via::Hops(Vec::new()), kind: RouteKind::Other, ..told });
             let delete = delete_route(&route).expect("a possible route");
             assert_eq!(decoded(&delete, 0), Some(gone), "a withdrawal names neither hops nor kind");
         }

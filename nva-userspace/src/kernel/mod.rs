@@ -1,7 +1,8 @@
 //! The kernel's side of routing, by netlink: what there is and what changes ([`Monitor`]), our routes ([`Routes`]), and
 //! the neighbours that must stay resolved although the kernel sees no traffic for them ([`Neighbours`]).
 //!
-//! `rtnetlink` builds the routes that we install and speaks for the neighbours, netlink-packet-route is the messages.
+//! `rtnetlink` builds the routes that we install and speaks for the neighbours, netlink-packet-route is the messages,
+//! but for those about next-hop objects, which are ours.
 //! Where `rtnetlink` would lose something, the loop over the socket of netlink-sys is our own:
 //! - The FIB's requests go many to a system call, and their refusals are told apart by sequence numbers; `rtnetlink`
 //!   sends each by itself.
@@ -18,6 +19,7 @@ mod discarded;
 mod encode;
 mod monitor;
 mod neighbours;
+mod next_hop;
 mod requests;
 mod routes;
 mod socket;

@@ -1,11 +1,12 @@
 //! What there is and what changes.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use netlink_packet_core::NetlinkSerializable;
 use netlink_packet_route::address::AddressMessage;
 use netlink_packet_route::link::LinkMessage;
 use netlink_packet_route::neighbour::NeighbourMessage;
@@ -17,14 +18,13 @@ use tokio::time::{Sleep, sleep};
 
 use super::KernelError;
 use super::decode;
+use super::next_hop::{self, GetNextHops};
 use super::requests::Requests;
 use super::socket::{Netlink, Raw, is_overrun, messages, u32_at};
 use crate::host::{HostEvent, Snapshot};
 
 /// `RTNLGRP_*`: links, neighbours, IPv4 addresses and routes, IPv6 addresses and routes, next-hop objects.
 const GROUPS: [u32; 7] = [1, 3, 5, 7, 9, 11, 32];
-/// `RTM_DELNEXTHOP`.
-const DELETED_NEXT_HOP: u16 = 105;
 /// How long after a change that removes routes unannounced they are looked up: several usually come together.
 const SETTLING: Duration = Duration::from_millis(20);
 /// How long to wait before the next try when the state changed while it was being listed.
@@ -59,7 +59,7 @@ pub struct MonitorCounters {
 /// Watches this network namespace: a task that subscribes, reads everything, and then reports each change.
 ///
 /// The first event is a `Resync`. Another follows whenever the kernel lost notifications for want of room, or may have
-/// dropped IPv4 routes without a word, which it does when an interface or an address goes. No state is guessed.
+/// dropped routes without a word, which it does when an interface, a carrier or an address goes. No state is guessed.
 #[derive(Debug)]
 pub struct Monitor {
     events: mpsc::Receiver<Result<HostEvent, KernelError>>,
@@ -87,7 +87,7 @@ impl Monitor {
             netlink,
             requests: Requests::open()?,
             buffer: Vec::new(),
-            up: BTreeSet::new(),
+            unannounced: Unannounced::default(),
             settling: None,
             events: sender,
             counters: Arc::clone(&counters),
@@ -144,8 +144,7 @@ struct Watcher {
     netlink: Netlink,
     requests: Requests,
     buffer: Vec<u8>,
-    /// Interfaces that are administratively up.
-    up: BTreeSet<u32>,
+    unannounced: Unannounced,
     /// After this, everything is to be read anew.
     settling: Option<Pin<Box<Sleep>>>,
     events: mpsc::Sender<Result<HostEvent, KernelError>>,
@@ -202,18 +201,25 @@ impl Watcher {
         self.settling = None;
         self.counters.resyncs.fetch_add(1, Ordering::Relaxed);
         let mut snapshot = Snapshot::default();
+        let mut lists = Vec::new();
         for request in dumps() {
-            let events = self.dump(request).await?;
+            lists.push(self.dump(request).await?);
+        }
+        // After the routes: they name no object then that is not there, unless it is announced to be gone.
+        lists.push(self.next_hops().await?);
+        for events in lists {
             for event in events {
                 match event {
                     HostEvent::LinkSet(link) => snapshot.links.push(link),
                     HostEvent::AddressAdded(address) => snapshot.addresses.push(address),
                     HostEvent::NeighbourSet(neighbour) => snapshot.neighbours.push(neighbour),
+                    HostEvent::NextHopSet(object) => snapshot.next_hops.push(object),
                     HostEvent::RouteAdded(route) | HostEvent::RouteSet(route) => snapshot.routes.push(route),
                     HostEvent::LinkRemoved(_)
                     | HostEvent::AddressRemoved(_)
                     | HostEvent::NeighbourRemoved(..)
                     | HostEvent::RouteRemoved(_)
+                    | HostEvent::NextHopRemoved(_)
                     | HostEvent::Resync(_) => (), // Lists have no removals in them.
                 }
             }
@@ -221,16 +227,24 @@ impl Watcher {
         self.send(HostEvent::Resync(Box::new(snapshot))).await
     }
 
+    /// The next-hop objects, which Linux has since 5.3.
+    async fn next_hops(&mut self) -> Result<Vec<HostEvent>, KernelError> {
+        match self.dump(GetNextHops).await {
+            Err(KernelError::Refused { source, .. }) if source.errno == libc::EOPNOTSUPP => Ok(Vec::new()),
+            other => other,
+        }
+    }
+
     /// Everything of one kind, from one time: an inconsistent list may lack what was there all along.
-    async fn dump(&mut self, request: RouteNetlinkMessage) -> Result<Vec<HostEvent>, KernelError> {
+    async fn dump(&mut self, request: impl NetlinkSerializable + Clone) -> Result<Vec<HostEvent>, KernelError> {
         loop {
             let mut events = Vec::new();
             let mut undecodable = 0;
-            let (up, visit) = (&mut self.up, &mut events);
+            let (unannounced, visit) = (&mut self.unannounced, &mut events);
             let consistent = self
                 .requests
                 .dump(request.clone(), |raw| {
-                    removes_unannounced(&raw, up);
+                    unannounced.follow(&raw);
                     match decode::event(&raw) {
                         Ok(event) => visit.extend(event),
                         Err(_) => undecodable += 1,
@@ -249,7 +263,7 @@ impl Watcher {
     async fn report(&mut self) -> Result<(), Stopped> {
         let buffer = std::mem::take(&mut self.buffer);
         for raw in messages(&buffer) {
-            if removes_unannounced(&raw, &mut self.up) {
+            if self.unannounced.follow(&raw) {
                 self.settling.get_or_insert_with(|| Box::pin(sleep(SETTLING)));
             }
             match decode::event(&raw) {
@@ -294,24 +308,45 @@ fn dumps() -> [RouteNetlinkMessage; 5] {
     ]
 }
 
-/// Whether the kernel removes IPv4 routes together with this without telling of each: an interface that goes down or
-/// away, an IPv4 address that goes, a next-hop object that goes. Keeps track of which interfaces are up.
-fn removes_unannounced(raw: &Raw<'_>, up: &mut BTreeSet<u32>) -> bool {
-    let family = raw.payload.first().copied().map(i32::from);
-    match raw.kind {
-        libc::RTM_NEWLINK if family == Some(libc::AF_UNSPEC) => {
-            // struct ifinfomsg: family, type, index, flags.
-            let (Some(index), Some(flags)) = (u32_at(raw.payload, 4), u32_at(raw.payload, 8)) else { return false };
-            let is_up = flags & libc::IFF_UP.cast_unsigned() != 0;
-            if is_up {
-                up.insert(index);
-                return false;
+/// What has to be known to tell when the kernel removes routes without telling of each.
+#[derive(Debug, Default)]
+struct Unannounced {
+    /// The flags of interfaces.
+    flags: BTreeMap<u32, u32>,
+    /// There are next-hop objects, or were.
+    objects: bool,
+}
+
+/// An interface without any of these has no carrier (`nh_netdev_event`).
+const CARRIER: u32 = (libc::IFF_RUNNING | libc::IFF_LOWER_UP).cast_unsigned();
+
+impl Unannounced {
+    /// Whether the kernel removes routes together with what this message says: IPv4 routes with an interface that goes
+    /// down or away, an IPv4 address that goes, a next-hop object that goes; and with a carrier those objects, and the
+    /// routes that name them.
+    fn follow(&mut self, raw: &Raw<'_>) -> bool {
+        let family = raw.payload.first().copied().map(i32::from);
+        match raw.kind {
+            libc::RTM_NEWLINK if family == Some(libc::AF_UNSPEC) => {
+                // struct ifinfomsg: family, type, index, flags.
+                let (Some(index), Some(new)) = (u32_at(raw.payload, 4), u32_at(raw.payload, 8)) else { return false };
+                let old = self.flags.insert(index, new).unwrap_or_default();
+                let lost = |bits: u32| old & bits != 0 && new & bits == 0;
+                lost(libc::IFF_UP.cast_unsigned()) || self.objects && lost(CARRIER)
             }
-            up.remove(&index)
+            libc::RTM_DELLINK if family == Some(libc::AF_UNSPEC) => {
+                if let Some(index) = u32_at(raw.payload, 4) {
+                    self.flags.remove(&index);
+                }
+                true
+            }
+            libc::RTM_DELADDR => family == Some(libc::AF_INET),
+            next_hop::NEW => {
+                self.objects = true;
+                false
+            }
+            next_hop::DELETED => true,
+            _ => false,
         }
-        libc::RTM_DELLINK => family == Some(libc::AF_UNSPEC),
-        libc::RTM_DELADDR => family == Some(libc::AF_INET),
-        DELETED_NEXT_HOP => true,
-        _ => false,
     }
 }

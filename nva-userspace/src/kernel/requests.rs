@@ -5,7 +5,7 @@ use std::io;
 
 use netlink_packet_core::{
     ErrorMessage, NLM_F_ACK, NLM_F_ACK_TLVS, NLM_F_CAPPED, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, NLMSG_DONE,
-    NLMSG_ERROR, NetlinkMessage,
+    NLMSG_ERROR, NetlinkHeader, NetlinkMessage, NetlinkPayload, NetlinkSerializable,
 };
 use netlink_packet_route::RouteNetlinkMessage;
 
@@ -66,7 +66,7 @@ impl Requests {
     /// Asks for everything of a kind. False if it changed meanwhile, so that something may be missing.
     pub(super) async fn dump(
         &mut self,
-        request: RouteNetlinkMessage,
+        request: impl NetlinkSerializable,
         mut visit: impl FnMut(Raw<'_>),
     ) -> Result<bool, KernelError> {
         const DOING: &str = "list its state";
@@ -150,9 +150,9 @@ impl Requests {
         }
     }
 
-    fn append(&mut self, request: RouteNetlinkMessage, flags: u16, octets: &mut Vec<u8>) -> u32 {
+    fn append(&mut self, request: impl NetlinkSerializable, flags: u16, octets: &mut Vec<u8>) -> u32 {
         self.sequence = self.sequence.wrapping_add(1);
-        let mut message = NetlinkMessage::from(request);
+        let mut message = NetlinkMessage::new(NetlinkHeader::default(), NetlinkPayload::InnerMessage(request));
         message.header.flags = NLM_F_REQUEST | flags;
         message.header.sequence_number = self.sequence;
         message.finalize();

@@ -69,7 +69,7 @@ fn kernel(state: &State<'_>, address: IpAddr) -> KernelPath {
     let Some(route) = host.longest_match(address) else {
         return KernelPath { prefix: None, kind: "unreachable".to_owned(), protocol: None, hops: Vec::new() };
     };
-    let kind = match route.kind {
+    let kind = match host.kind(route) {
         RouteKind::Unicast => "forward",
         RouteKind::Local => "local",
         RouteKind::Broadcast => "broadcast",
@@ -83,7 +83,7 @@ fn kernel(state: &State<'_>, address: IpAddr) -> KernelPath {
         prefix: Some(route.prefix.to_string()),
         kind: kind.to_owned(),
         protocol: Some(protocol(route.protocol)),
-        hops: hops(&route.hops, host),
+        hops: hops(host.hops(route), host),
     }
 }
 

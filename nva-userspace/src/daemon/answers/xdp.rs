@@ -119,6 +119,7 @@ fn looked_up_hops(lookup: &Lookup, address: Ipv4Addr, host: &HostState) -> Vec<H
         lookup.hops.iter().any(|member| member.next_hop.is_some_and(|next_hop| next_hop.ifindex == hop.link))
     };
     let route = host.longest_match(IpAddr::V4(address));
-    let of_route: Vec<Hop> = route.map_or_else(Vec::new, |route| route.hops.iter().filter(used).copied().collect());
+    let of_route: Vec<Hop> =
+        route.map_or_else(Vec::new, |route| host.hops(route).iter().filter(used).copied().collect());
     hops(&of_route, host)
 }

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use super::select::Key;
+use super::select::{Key, on_link};
 use super::types::{Adjacency, GroupId, GroupState, Member, WantedNeighbour, XdpOp};
-use crate::host::{Hop, HostState};
+use crate::host::{Hop, HostDelta, HostState, RouteKind};
 
 /// The groups by what they are told apart by, and by identity.
 #[derive(Debug, Default)]
@@ -25,6 +25,8 @@ pub struct Groups {
 struct Entry {
     key: Key,
     state: GroupState,
+    /// Under which it is found by link and by neighbour.
+    hops: Vec<Hop>,
     users: usize,
 }
 
@@ -39,16 +41,12 @@ impl Groups {
         }
         self.last += 1;
         let id = GroupId(self.last);
-        for hop in hops(&key) {
-            self.by_link.entry(hop.link).or_default().insert(id);
-            if let Some(gateway) = hop.gateway {
-                self.by_neighbour.entry((hop.link, gateway)).or_default().insert(id);
-            }
-        }
+        let hops = hops(&key, host).to_vec();
+        self.enter(id, &hops);
         let state = resolve(&key, ports, host);
         ops.push(XdpOp::SetGroup { id, state: state.clone() });
         self.ids.insert(key.clone(), id);
-        self.groups.insert(id, Entry { key, state, users: 1 });
+        self.groups.insert(id, Entry { key, state, hops, users: 1 });
         id
     }
 
@@ -64,31 +62,23 @@ impl Groups {
     /// Removes the groups that have no users.
     pub fn drop_unused(&mut self, ops: &mut Vec<XdpOp>) {
         for id in std::mem::take(&mut self.idle) {
-            let Some(entry) = self.groups.get(&id).filter(|entry| entry.users == 0) else { continue };
-            self.ids.remove(&entry.key);
-            for hop in hops(&entry.key) {
-                forget(&mut self.by_link, &hop.link, id);
-                if let Some(gateway) = hop.gateway {
-                    forget(&mut self.by_neighbour, &(hop.link, gateway), id);
-                }
+            if self.groups.get(&id).is_none_or(|entry| entry.users > 0) {
+                continue;
             }
-            self.groups.remove(&id);
-            ops.push(XdpOp::RemoveGroup(id));
+            if let Some(entry) = self.groups.remove(&id) {
+                self.ids.remove(&entry.key);
+                self.leave(id, &entry.hops);
+                ops.push(XdpOp::RemoveGroup(id));
+            }
         }
     }
 
-    /// Looks again at the groups that these links and neighbours are part of.
-    pub fn refresh(
-        &mut self,
-        links: &BTreeSet<u32>,
-        neighbours: &BTreeSet<(u32, IpAddr)>,
-        ports: &BTreeSet<u32>,
-        host: &HostState,
-        ops: &mut Vec<XdpOp>,
-    ) {
-        let by_link = links.iter().filter_map(|link| self.by_link.get(link));
-        let by_neighbour = neighbours.iter().filter_map(|neighbour| self.by_neighbour.get(neighbour));
-        let affected: BTreeSet<GroupId> = by_link.chain(by_neighbour).flatten().copied().collect();
+    /// Looks again at the groups that changed links, neighbours and next-hop objects are part of.
+    pub fn refresh(&mut self, delta: &HostDelta, ports: &BTreeSet<u32>, host: &HostState, ops: &mut Vec<XdpOp>) {
+        let by_link = delta.links.iter().filter_map(|link| self.by_link.get(link));
+        let by_neighbour = delta.neighbours.iter().filter_map(|neighbour| self.by_neighbour.get(neighbour));
+        let by_object = delta.next_hops.iter().filter_map(|object| self.ids.get(&Key::Object(*object)));
+        let affected: BTreeSet<GroupId> = by_link.chain(by_neighbour).flatten().chain(by_object).copied().collect();
         affected.into_iter().for_each(|id| self.refresh_one(id, ports, host, ops));
     }
 
@@ -110,7 +100,8 @@ impl Groups {
 
     /// The neighbours of all groups that are on links of ours.
     pub fn wanted_neighbours(&self, ports: &BTreeSet<u32>) -> BTreeSet<WantedNeighbour> {
-        let is_route = |id: &GroupId| self.groups.get(id).is_some_and(|entry| matches!(entry.key, Key::Forward(_)));
+        let forwards = |entry: &Entry| matches!(entry.key, Key::Forward(_) | Key::Object(_));
+        let is_route = |id: &GroupId| self.groups.get(id).is_some_and(forwards);
         let ours = self.by_neighbour.iter().filter(|((link, _), _)| ports.contains(link));
         ours.map(|((link, address), users)| {
             let is_gateway = users.iter().any(is_route);
@@ -126,20 +117,53 @@ impl Groups {
             entry.state = state.clone();
             ops.push(XdpOp::SetGroup { id, state });
         }
+        let new = hops(&entry.key, host);
+        if new != entry.hops {
+            let new = new.to_vec();
+            let old = std::mem::replace(&mut entry.hops, new.clone());
+            self.leave(id, &old);
+            self.enter(id, &new);
+        }
+    }
+
+    /// Has a group found by its links and neighbours.
+    fn enter(&mut self, id: GroupId, hops: &[Hop]) {
+        for hop in hops {
+            self.by_link.entry(hop.link).or_default().insert(id);
+            if let Some(gateway) = hop.gateway {
+                self.by_neighbour.entry((hop.link, gateway)).or_default().insert(id);
+            }
+        }
+    }
+
+    fn leave(&mut self, id: GroupId, hops: &[Hop]) {
+        for hop in hops {
+            forget(&mut self.by_link, &hop.link, id);
+            if let Some(gateway) = hop.gateway {
+                forget(&mut self.by_neighbour, &(hop.link, gateway), id);
+            }
+        }
     }
 }
 
 /// What a group does, as its neighbours are now.
 fn resolve(key: &Key, ports: &BTreeSet<u32>, host: &HostState) -> GroupState {
     match key {
-        // The kernel knows more of links that are not ours than we do.
-        Key::Forward(_) | Key::Neighbour(_) if !hops(key).iter().any(|hop| ports.contains(&hop.link)) => {
-            GroupState::Kernel
-        }
-        Key::Forward(_) | Key::Neighbour(_) => {
-            let member = |hop: &Hop| Member { hop: *hop, adjacency: adjacency(hop, ports, host) };
-            GroupState::Forward(hops(key).iter().map(member).collect())
-        }
+        Key::Forward(hops) => forward(hops, ports, host),
+        Key::Neighbour(hop) => forward(std::slice::from_ref(hop), ports, host),
+        Key::Object(id) => match host.kind_through(*id) {
+            RouteKind::Unicast => {
+                let hops = host.hops_through(*id);
+                if on_link(hops).is_some() { GroupState::Unresolved } else { forward(hops, ports, host) }
+            }
+            RouteKind::Blackhole => GroupState::Blackhole,
+            RouteKind::Local
+            | RouteKind::Broadcast
+            | RouteKind::Multicast
+            | RouteKind::Unreachable
+            | RouteKind::Prohibit
+            | RouteKind::Other => GroupState::Kernel,
+        },
         Key::Local(prefix) => GroupState::Local(*prefix),
         Key::Blackhole => GroupState::Blackhole,
         Key::Unresolved => GroupState::Unresolved,
@@ -149,6 +173,15 @@ fn resolve(key: &Key, ports: &BTreeSet<u32>, host: &HostState) -> GroupState {
     }
 }
 
+/// Forwarding, if a hop is over a link of ours: the kernel knows more of links that are not.
+fn forward(hops: &[Hop], ports: &BTreeSet<u32>, host: &HostState) -> GroupState {
+    if !hops.iter().any(|hop| ports.contains(&hop.link)) {
+        return GroupState::Kernel;
+    }
+    let member = |hop: &Hop| Member { hop: *hop, adjacency: adjacency(hop, ports, host) };
+    GroupState::Forward(hops.iter().map(member).collect())
+}
+
 /// Where to send for a hop: its link is ours, up and has a MAC, and its router's MAC is known.
 fn adjacency(hop: &Hop, ports: &BTreeSet<u32>, host: &HostState) -> Option<Adjacency> {
     let link = host.link(hop.link).filter(|link| link.up && ports.contains(&link.index))?;
@@ -156,9 +189,10 @@ fn adjacency(hop: &Hop, ports: &BTreeSet<u32>, host: &HostState) -> Option<Adjac
     Some(Adjacency { link: link.index, own_mac: link.mac?, mac, mtu: link.mtu })
 }
 
-fn hops(key: &Key) -> &[Hop] {
+fn hops<'a>(key: &'a Key, host: &'a HostState) -> &'a [Hop] {
     match key {
         Key::Forward(hops) => hops,
+        Key::Object(id) => host.hops_through(*id),
         Key::Neighbour(hop) => std::slice::from_ref(hop),
         Key::Local(_) | Key::Blackhole | Key::Unresolved | Key::Refused | Key::Broadcast | Key::Kernel => &[],
     }

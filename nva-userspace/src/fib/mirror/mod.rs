@@ -62,7 +62,7 @@ impl Mirror {
         let mut ops = Vec::new();
         let ports: Vec<u32> = delta.links.iter().filter(|link| self.ports.contains(link)).copied().collect();
         ports.into_iter().for_each(|link| self.refresh_port(link, host, &mut ops));
-        self.groups.refresh(&delta.links, &delta.neighbours, &self.ports, host, &mut ops);
+        self.groups.refresh(delta, &self.ports, host, &mut ops);
         let mut prefixes: BTreeSet<Prefix> =
             delta.routes.iter().filter(|prefix| is_mirrored(**prefix)).copied().collect();
         prefixes.extend(delta.neighbours.iter().filter_map(|(_, address)| host_prefix(*address)));

@@ -9,6 +9,8 @@ use crate::net::{AfiSafi, Prefix};
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Key {
     Forward(Vec<Hop>),
+    /// What a next-hop object of the kernel's does, which all routes share that name it.
+    Object(u32),
     /// A neighbour on a link, as its own host route.
     Neighbour(Hop),
     Local(Prefix),
@@ -53,23 +55,30 @@ pub fn key(prefix: Prefix, host: &HostState, covers: &Covers, ports: &BTreeSet<u
         if let Some(neighbour) = neighbour(prefix, nearest, host, ports) {
             return Some(neighbour);
         }
-        return (nearest.prefix == prefix).then(|| key_of(nearest));
+        return (nearest.prefix == prefix).then(|| key_of(nearest, host));
     }
-    route(prefix, host, covers).map(key_of)
+    route(prefix, host, covers).map(|route| key_of(route, host))
 }
 
 /// The neighbour itself, if the address is on a link of ours and the neighbour's MAC is known.
 fn neighbour(address: Prefix, route: &HostRoute, host: &HostState, ports: &BTreeSet<u32>) -> Option<Key> {
-    let on_link = on_link(route).filter(|hop| ports.contains(&hop.link))?;
+    if host.kind(route) != RouteKind::Unicast {
+        return None;
+    }
+    let on_link = on_link(host.hops(route)).filter(|hop| ports.contains(&hop.link))?;
     host.neighbour(on_link.link, address.address())?.mac?;
     Some(Key::Neighbour(Hop { gateway: Some(address.address()), link: on_link.link, weight: 1 }))
 }
 
-fn key_of(route: &HostRoute) -> Key {
+fn key_of(route: &HostRoute, host: &HostState) -> Key {
+    if let Some(id) = host.object_of(route) {
+        return Key::Object(id);
+    }
+    let hops = host.hops(route);
     match route.kind {
-        RouteKind::Unicast if on_link(route).is_some() => Key::Unresolved,
-        RouteKind::Unicast if route.hops.is_empty() => Key::Kernel,
-        RouteKind::Unicast => Key::Forward(route.hops.clone()),
+        RouteKind::Unicast if on_link(hops).is_some() => Key::Unresolved,
+        RouteKind::Unicast if hops.is_empty() => Key::Kernel,
+        RouteKind::Unicast => Key::Forward(hops.to_vec()),
         RouteKind::Local => Key::Local(route.prefix),
         RouteKind::Broadcast | RouteKind::Multicast => Key::Broadcast,
         RouteKind::Blackhole => Key::Blackhole,
@@ -78,10 +87,10 @@ fn key_of(route: &HostRoute) -> Key {
     }
 }
 
-/// The only hop of a route whose destinations are on the link itself.
-fn on_link(route: &HostRoute) -> Option<&Hop> {
-    match (route.kind, route.hops.as_slice()) {
-        (RouteKind::Unicast, [hop]) if hop.gateway.is_none() => Some(hop),
+/// The only hop of a route that forwards, if its destinations are on the link itself.
+pub fn on_link(hops: &[Hop]) -> Option<&Hop> {
+    match hops {
+        [hop] if hop.gateway.is_none() => Some(hop),
         _ => None,
     }
 }

@@ -6,7 +6,10 @@ use std::net::IpAddr;
 use proptest::prelude::*;
 
 use super::*;
-use crate::host::{Hop, HostEvent, HostRoute, Link, Neighbour, RouteKind, TABLE_LOCAL, TABLE_MAIN};
+use crate::host::{
+    GroupMember, Hop, HostEvent, HostRoute, Link, Neighbour, NextHopKind, NextHopObject, RouteKind, TABLE_LOCAL,
+    TABLE_MAIN, Via,
+};
 
 const MAC: [u8; 6] = [2, 0, 0, 0, 9, 9];
 
@@ -111,7 +114,7 @@ fn route(table: u32, prefix: &str, metric: u32, kind: RouteKind, via: &[(u32, Op
     let mut hops: Vec<Hop> =
         via.iter().map(|(link, gateway)| Hop { gateway: gateway.map(ip), link: *link, weight: 1 }).collect();
     hops.sort();
-    HostRoute { table, prefix: p(prefix), metric, protocol: 186, kind, hops }
+    HostRoute { table, prefix: p(prefix), metric, protocol: 186, kind, via: Via::Hops(hops) }
 }
 
 fn adjacency(link: u32) -> Option<Adjacency> {
@@ -213,6 +216,50 @@ fn routes_with_the_same_hops_share_a_group_and_the_last_takes_it_away() {
     assert!(machine.model.groups.is_empty());
 }
 
+fn object(id: u32, kind: NextHopKind) -> HostEvent {
+    HostEvent::NextHopSet(NextHopObject { id, protocol: 186, kind })
+}
+
+fn through(id: u32, prefix: &str) -> HostRoute {
+    HostRoute { via: Via::Object(id), ..route(TABLE_MAIN, prefix, 0, RouteKind::Unicast, &[]) }
+}
+
+#[test]
+fn routes_through_an_object_move_together_by_one_operation() {
+    let mut machine = Machine::new();
+    let hop = |link, gateway: &str| NextHopKind::Hop(Hop { gateway: Some(ip(gateway)), link, weight: 1 });
+    let both = NextHopKind::Group(vec![GroupMember { id: 1, weight: 1 }, GroupMember { id: 2, weight: 3 }]);
+    for (link, gateway) in [(2, "10.0.2.1"), (2, "10.0.2.7"), (3, "10.0.3.1")] {
+        machine.neighbour(link, gateway, Some(MAC));
+    }
+    for (id, kind) in [(1, hop(2, "10.0.2.1")), (2, hop(3, "10.0.3.1")), (10, both)] {
+        machine.tell(object(id, kind));
+    }
+    for prefix in ["192.0.2.0/24", "198.51.100.0/24"] {
+        machine.tell(HostEvent::RouteSet(through(10, prefix)));
+    }
+    let weighed = Member { hop: Hop { gateway: Some(ip("10.0.3.1")), link: 3, weight: 3 }, adjacency: adjacency(3) };
+    let member =
+        |gateway| Member { hop: Hop { gateway: Some(ip(gateway)), link: 2, weight: 1 }, adjacency: adjacency(2) };
+    assert_eq!(machine.state("192.0.2.0/24"), Some(GroupState::Forward(vec![member("10.0.2.1"), weighed])));
+
+    let delta = machine.host.apply(object(1, hop(2, "10.0.2.7")));
+    let ops = machine.mirror.apply(&delta, &machine.host);
+    let moved = GroupState::Forward(vec![member("10.0.2.7"), weighed]);
+    assert!(matches!(ops.as_slice(), [XdpOp::SetGroup { state, .. }] if *state == moved), "{ops:?}");
+    machine.model.apply(&ops);
+    let wanted: Vec<IpAddr> = machine.mirror.wanted_neighbours().iter().map(|one| one.address).collect();
+    assert_eq!(wanted, [ip("10.0.2.7"), ip("10.0.3.1")], "the one before is nobody's any more");
+
+    machine.neighbour(2, "10.0.2.7", None);
+    let without = GroupState::Forward(vec![Member { adjacency: None, ..member("10.0.2.7") }, weighed]);
+    assert_eq!(machine.state("198.51.100.0/24"), Some(without));
+    machine.tell(HostEvent::NextHopSet(NextHopObject { id: 10, protocol: 186, kind: NextHopKind::Opaque }));
+    assert_eq!(machine.state("198.51.100.0/24"), Some(GroupState::Kernel));
+    machine.tell(object(10, NextHopKind::Discard));
+    assert_eq!(machine.state("198.51.100.0/24"), Some(GroupState::Blackhole));
+}
+
 #[test]
 fn routers_and_hosts_are_kept_fresh_on_our_links() {
     let mut machine = Machine::new();
@@ -256,12 +303,37 @@ const ADDRESSES: [&str; 5] = ["10.0.2.1", "10.0.2.5", "10.0.2.7", "10.0.3.1", "1
 fn any_route() -> impl Strategy<Value = HostRoute> {
     let kinds = [RouteKind::Unicast, RouteKind::Unicast, RouteKind::Unicast, RouteKind::Local, RouteKind::Blackhole];
     let hops = prop::collection::btree_set((1u32..5, prop::option::of(0usize..5)), 1..3);
-    (0usize..10, 0usize..6, 0u32..2, 0usize..5, hops).prop_map(move |(prefix, table, metric, kind, hops)| {
-        let table = if table == 0 { TABLE_LOCAL } else { TABLE_MAIN };
-        let hops: Vec<(u32, Option<&str>)> =
-            hops.into_iter().map(|(link, gateway)| (link, gateway.map(|index| ADDRESSES[index]))).collect();
-        let kind = kinds[kind];
-        route(table, PREFIXES[prefix], metric, kind, if kind == RouteKind::Unicast { &hops } else { &[] })
+    let object = prop::option::of(1u32..5);
+    (0usize..10, 0usize..6, 0u32..2, 0usize..5, hops, object).prop_map(
+        move |(prefix, table, metric, kind, hops, object)| {
+            let table = if table == 0 { TABLE_LOCAL } else { TABLE_MAIN };
+            let hops: Vec<(u32, Option<&str>)> =
+                hops.into_iter().map(|(link, gateway)| (link, gateway.map(|index| ADDRESSES[index]))).collect();
+            let kind = kinds[kind];
+            let own =
+                route(table, PREFIXES[prefix], metric, kind, if kind == RouteKind::Unicast { &hops } else { &[] });
+            match object.filter(|_| kind == RouteKind::Unicast) {
+                Some(id) => HostRoute { via: Via::Object(id), ..own },
+                None => own,
+            }
+        },
+    )
+}
+
+/// Objects of every kind; those above 2 may be groups of those below.
+fn any_object() -> impl Strategy<Value = HostEvent> {
+    let hop = (1u32..5, prop::option::of(0usize..5));
+    (1u32..5, 0usize..4, hop, 1u16..3).prop_map(|(id, kind, (link, gateway), weight)| {
+        let gateway = gateway.map(|index| ip(ADDRESSES[index]));
+        let members = [1, 2].map(|id| GroupMember { id, weight: if id == 1 { weight } else { 1 } });
+        object(
+            id,
+            match kind {
+                0 => NextHopKind::Discard,
+                1 if id > 2 => NextHopKind::Group(members.to_vec()),
+                _ => NextHopKind::Hop(Hop { gateway, link, weight: 1 }),
+            },
+        )
     })
 }
 
@@ -273,6 +345,8 @@ fn any_event() -> impl Strategy<Value = HostEvent> {
             HostEvent::NeighbourSet(Neighbour { link, address: ip(ADDRESSES[address]), mac: valid.then_some(MAC), stale: false })
         }),
         1 => (2u32..5, 0usize..5).prop_map(|(link, address)| HostEvent::NeighbourRemoved(link, ip(ADDRESSES[address]))),
+        3 => any_object(),
+        1 => (1u32..5).prop_map(HostEvent::NextHopRemoved),
         1 => (1u32..5, any::<bool>()).prop_map(|(index, up)| HostEvent::LinkSet(link(index, up))),
         1 => (2u32..5).prop_map(HostEvent::LinkRemoved),
     ]

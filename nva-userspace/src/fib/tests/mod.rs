@@ -5,7 +5,7 @@ mod property;
 use std::net::IpAddr;
 
 use super::*;
-use crate::host::{Address, HostEvent, HostState, Link, Snapshot, TABLE_LOCAL};
+use crate::host::{Address, HostEvent, HostState, Link, Snapshot, TABLE_LOCAL, Via};
 use crate::route::NextHop;
 
 fn ip(text: &str) -> IpAddr {
@@ -30,7 +30,14 @@ fn link(index: u32, up: bool) -> Link {
 
 fn foreign(net: &str, protocol: u8, hops: &[Hop]) -> HostRoute {
     let prefix = prefix(net);
-    HostRoute { table: TABLE_MAIN, prefix, metric: 0, protocol, kind: RouteKind::Unicast, hops: hops.to_vec() }
+    HostRoute {
+        table: TABLE_MAIN,
+        prefix,
+        metric: 0,
+        protocol,
+        kind: RouteKind::Unicast,
+        via: Via::Hops(hops.to_vec()),
+    }
 }
 
 /// A route of ours; one that drops packets, if it has no hops.
@@ -103,7 +110,7 @@ impl Bench {
             metric: route.metric,
             protocol: route.protocol,
             kind: route.kind(),
-            hops: route.hops.clone(),
+            via: Via::Hops(route.hops.clone()),
         };
         let held = self.held(route.prefix);
         let word = match op {
@@ -129,7 +136,7 @@ impl Bench {
     /// Our route in the kernel.
     fn held(&self, prefix: Prefix) -> Option<Vec<Hop>> {
         let routes = self.host.routes_of(prefix);
-        routes.iter().find(|route| self.fib.config().is_ours(route)).map(|route| route.hops.clone())
+        routes.iter().find(|route| self.fib.config().is_ours(route)).map(|route| self.host.hops(route).to_vec())
     }
 
     fn withheld(&self, net: &str) -> Option<Withheld> {

@@ -117,7 +117,7 @@ impl Bench {
 
     fn holds(&self) -> BTreeMap<Prefix, Vec<Hop>> {
         let ours = self.host.routes().filter(|route| self.fib.config().is_ours(route));
-        ours.map(|route| (route.prefix, route.hops.clone())).collect()
+        ours.map(|route| (route.prefix, self.host.hops(route).to_vec())).collect()
     }
 }
 
@@ -152,6 +152,7 @@ proptest! {
             links: bench.host.links().cloned().collect(),
             addresses: bench.host.addresses().copied().collect(),
             neighbours: Vec::new(),
+            next_hops: Vec::new(),
             routes: bench.host.routes().cloned().collect(),
         };
         let mut second = Bench { host: HostState::default(), fib: Fib::new(FibConfig::default()) };

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::attributes::PathAttributes;
-use crate::host::{Address, Hop, HostEvent, HostRoute, Link, RouteKind, TABLE_MAIN};
+use crate::host::{Address, Hop, HostEvent, HostRoute, Link, RouteKind, TABLE_MAIN, Via};
 use crate::net::{AfiSafi, Asn};
 use crate::policy::{Actions, Chain, Condition, Disposition, Match, Outcome, Policy, Statement, evaluate};
 use crate::route::{NextHop, PeerId, Route, Source, SourceKind};
@@ -42,7 +42,7 @@ fn route_of_host(prefix: &str, gateway: Option<&str>, link: u32) -> HostEvent {
         metric: 0,
         protocol: 3,
         kind: RouteKind::Unicast,
-        hops: vec![Hop { gateway: gateway.map(ip), link, weight: 1 }],
+        via: Via::Hops(vec![Hop { gateway: gateway.map(ip), link, weight: 1 }]),
     })
 }
 

@@ -14,7 +14,7 @@ use crate::attributes::PathAttributes;
 use crate::config::Config;
 use crate::fib::{FibOp, FibRoute};
 use crate::fsm::{ConnectionId, Direction, State};
-use crate::host::{Address, Hop, HostEvent, HostRoute, Link, PROTOCOL_BGP, RouteKind, Snapshot, TABLE_MAIN};
+use crate::host::{Address, Hop, HostEvent, HostRoute, Link, PROTOCOL_BGP, RouteKind, Snapshot, TABLE_MAIN, Via};
 use crate::net::{AfiSafi, Instant, Prefix};
 use crate::packet::{self, CodecContext, RefreshSubtype};
 use crate::route::{PeerId, Route};
@@ -270,9 +270,10 @@ impl Sim {
 
     /// The kernel's BGP routes of a machine: prefix and gateways.
     pub fn kernel(&self, index: usize) -> BTreeMap<String, Vec<String>> {
-        let ours = self.speakers[index].host().routes().filter(|route| route.protocol == PROTOCOL_BGP);
+        let host = self.speakers[index].host();
+        let ours = host.routes().filter(|route| route.protocol == PROTOCOL_BGP);
         let gateway = |hop: &Hop| hop.gateway.map_or_else(|| "on link".to_owned(), |gateway| gateway.to_string());
-        ours.map(|route| (route.prefix.to_string(), route.hops.iter().map(gateway).collect())).collect()
+        ours.map(|route| (route.prefix.to_string(), host.hops(route).iter().map(gateway).collect())).collect()
     }
 
     /// The peer that the other speaker is to a speaker, and the connection that is established with it.
@@ -470,7 +471,7 @@ impl Sim {
         if done {
             let kind = op.route().kind();
             let FibRoute { prefix, table, metric, protocol, hops } = op.route().clone();
-            let route = HostRoute { table, prefix, metric, protocol, kind, hops };
+            let route = HostRoute { table, prefix, metric, protocol, kind, via: Via::Hops(hops) };
             let event = match op {
                 FibOp::Install(_) | FibOp::Replace(_) => HostEvent::RouteSet(route),
                 FibOp::Withdraw(_) => HostEvent::RouteRemoved(route),
@@ -541,6 +542,7 @@ pub fn machine(address: IpAddr, loopbacks: &[IpAddr]) -> Snapshot {
         links: vec![link(LO, "lo", true), link(ETH0, "eth0", true)],
         addresses,
         neighbours: Vec::new(),
+        next_hops: Vec::new(),
         routes: vec![route(subnet, None, ETH0), route(default, Some(gateway), ETH0)],
     }
 }
@@ -571,7 +573,7 @@ pub fn route(prefix: &str, gateway: Option<&str>, link: u32) -> HostRoute {
         metric: 0,
         protocol: 2,
         kind: RouteKind::Unicast,
-        hops: vec![Hop { gateway, link, weight: 1 }],
+        via: Via::Hops(vec![Hop { gateway, link, weight: 1 }]),
     }
 }
 
