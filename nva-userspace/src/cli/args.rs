@@ -119,7 +119,12 @@ pub enum What {
     /// Our routes in the kernel.
     Fib,
     /// The XDP data plane's interfaces and counters.
-    Xdp,
+    Xdp {
+        /// Instead of all packets so far, how many there are a second, from what is counted in so many seconds.
+        #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "1")]
+        #[arg(value_parser = clap::value_parser!(u16).range(1..=3600))]
+        rate: Option<u16>,
+    },
     /// How equal paths are shared out with fellow hubs.
     Hubs,
     /// Our routes for many longer ones, how many contribute to them, and why one is not there.

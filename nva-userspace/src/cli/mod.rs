@@ -1,6 +1,7 @@
 //! The command line. Exit codes: 0 done; 1 failed; 2 wrong usage; 3 the configuration is invalid; 4 no daemon answers.
 
 mod args;
+mod counters;
 mod exit;
 mod explain;
 mod peer;

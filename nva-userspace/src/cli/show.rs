@@ -4,10 +4,11 @@ use std::path::Path;
 
 use crate::control::{
     AggregatesReply, BfdDrop, BfdReply, ConnectionsReply, ControlError, FibReply, FibState, HopReply, HubsReply,
-    Request, RouteReply, RoutesReply, RoutesRequest, XdpReply, ask,
+    Request, RouteReply, RoutesReply, RoutesRequest, ask,
 };
 
 use super::args::What;
+use super::counters;
 use super::peers;
 use super::table::{self, or_dash};
 
@@ -15,6 +16,9 @@ use super::table::{self, or_dash};
 pub fn show(socket: &Path, what: What, json: bool) -> anyhow::Result<()> {
     if let What::Peers { names } = what {
         return peers::show(socket, &names, json);
+    }
+    if let What::Xdp { rate } = what {
+        return counters::show(socket, rate, json);
     }
     let request = request(what);
     if json {
@@ -34,7 +38,7 @@ fn request(what: What) -> Request {
         }
         What::Connections => Request::Connections,
         What::Fib => Request::Fib,
-        What::Xdp => Request::Xdp,
+        What::Xdp { .. } => Request::Xdp,
         What::Hubs => Request::Hubs,
         What::Aggregates => Request::Aggregates,
         What::Bfd => Request::Bfd,
@@ -50,12 +54,11 @@ fn print(socket: &Path, request: &Request) -> Result<(), ControlError> {
         }
         Request::Connections => connections(&ask(socket, request)?),
         Request::Fib => fib(&ask(socket, request)?),
-        Request::Xdp => xdp(&ask(socket, request)?),
         Request::Hubs => hubs(&ask(socket, request)?),
         Request::Aggregates => aggregates(&ask(socket, request)?),
         Request::Bfd => bfd(&ask(socket, request)?),
         Request::Config => println!("{}", ask::<String>(socket, request)?.trim_end()),
-        Request::Peers | Request::Explain { .. } => {}
+        Request::Peers | Request::Xdp | Request::Explain { .. } => {}
     }
     Ok(())
 }
@@ -199,47 +202,6 @@ pub fn hops(hops: &[HopReply]) -> String {
         None => format!("dev {}", hop.interface),
     };
     if hops.is_empty() { "-".to_owned() } else { hops.iter().map(one).collect::<Vec<_>>().join(", ") }
-}
-
-fn xdp(reply: &XdpReply) {
-    let mut rows = table::new(&["Interface", "Index", "Mode", "Note"]);
-    for interface in &reply.interfaces {
-        rows.add_row([
-            interface.name.clone(),
-            or_dash(interface.index),
-            interface.mode.clone(),
-            or_dash(interface.reason.as_ref()),
-        ]);
-    }
-    table::print(rows);
-    println!();
-    let mut rows = table::new(&["Verdict", "Reason", "Packets", "Bytes"]);
-    for counter in &reply.counters {
-        rows.add_row([
-            counter.verdict.clone(),
-            counter.reason.clone(),
-            counter.packets.to_string(),
-            counter.bytes.to_string(),
-        ]);
-    }
-    table::print(rows);
-    println!();
-    let mut rows = table::new(&["Kind", "Prefixes", "Via", "Packets", "Bytes"]);
-    for prefix in &reply.prefixes {
-        let more = prefix.prefix_count.saturating_sub(prefix.prefixes.len());
-        let mut names = prefix.prefixes.join(", ");
-        if more > 0 {
-            names.push_str(&format!(" and {more} more"));
-        }
-        rows.add_row([
-            prefix.kind.clone(),
-            names,
-            hops(&prefix.hops),
-            prefix.packets.to_string(),
-            prefix.bytes.to_string(),
-        ]);
-    }
-    table::print(rows);
 }
 
 fn bfd(reply: &BfdReply) {

@@ -143,9 +143,14 @@ fn transit_traffic_is_forwarded_by_xdp_and_counted() {
     let before = Xdp::of(&lab);
     let stream = across(&lab);
     stream.wait_for_more(500);
+    let rates = nva_json(&lab, "nva", &["show", "xdp", "--rate", "1"]).expect("the daemon answers");
     let (sent, lost) = stream.stop();
     assert_eq!(lost, 0, "of {sent}");
     let after = Xdp::of(&lab);
+    let (there, redirected) =
+        (rate(&rates["prefixes"], "prefixes", BEYOND), rate(&rates["counters"], "reason", "redirect"));
+    let most = (after.packets("redirect") - before.packets("redirect")) as f64;
+    assert!(0.0 < there && there <= redirected && redirected <= most, "{rates}");
     // Each came through the NVA twice: there and back again.
     let redirected = after.packets("redirect") - before.packets("redirect");
     assert!(redirected >= 2 * sent, "{redirected} for {sent}: {}", after.0);
@@ -161,6 +166,16 @@ fn transit_traffic_is_forwarded_by_xdp_and_counted() {
     let hairpin = Xdp::of(&lab);
     let transmitted = hairpin.packets("hairpin") - after.packets("hairpin");
     assert!(transmitted >= sent, "{transmitted} for {sent}: {}", hairpin.0);
+}
+
+/// Packets a second of the row that names something.
+fn rate(rows: &Value, key: &str, name: &str) -> f64 {
+    let names = |row: &&Value| match &row[key] {
+        Value::Array(names) => names.iter().any(|one| one == name),
+        one => one == name,
+    };
+    let row = rows.as_array().expect("rows").iter().find(names);
+    row.and_then(|row| row["packets_per_second"].as_f64()).unwrap_or_else(|| panic!("no rate of {name}: {rows}"))
 }
 
 #[test]
