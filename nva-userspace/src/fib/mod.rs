@@ -5,9 +5,12 @@
 //! operations that are left to do. It never looks at a kernel itself: `kernel` carries the operations out.
 
 mod entry;
+mod held;
 pub mod mirror;
+mod objects;
 mod pin;
 mod resolve;
+mod shares;
 mod table;
 
 #[cfg(test)]
@@ -18,8 +21,9 @@ pub use resolve::Withheld;
 pub use table::Fib;
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 
-use crate::host::{Hop, HostRoute, PROTOCOL_BGP, RouteKind, TABLE_MAIN, Via};
+use crate::host::{HostRoute, NextHopObject, PROTOCOL_BGP, RouteKind, TABLE_MAIN, Via};
 use crate::net::Prefix;
 use crate::route::NextHop;
 
@@ -40,26 +44,33 @@ impl FibConfig {
     /// are never taken for ours when they run on the same machine.
     pub const METRIC: u32 = 79;
 
+    /// The numbers of our next-hop objects. Other daemons count from 1, or from multiples of 2²⁷ and the like.
+    pub const OBJECTS: RangeInclusive<u32> = 0x4e56_0000..=0x4e56_ffff;
+
     /// Whether a route in the kernel is one that we installed.
     pub fn is_ours(&self, route: &HostRoute) -> bool {
-        self.hops_of_ours(route).is_some()
+        self.via_of_ours(route).is_some()
     }
 
-    /// The hops of a route that we installed, none if it drops packets; `None` if somebody else did.
-    fn hops_of_ours<'a>(&self, route: &'a HostRoute) -> Option<&'a [Hop]> {
+    /// Where a route leads that we installed; `None` if somebody else did.
+    fn via_of_ours<'a>(&self, route: &'a HostRoute) -> Option<&'a Via> {
         let marks = (route.table, route.metric, route.protocol);
-        let Via::Hops(hops) = &route.via else { return None };
-        let like_ours = match route.kind {
-            RouteKind::Unicast => !hops.is_empty(),
-            RouteKind::Blackhole => hops.is_empty(),
-            RouteKind::Local
-            | RouteKind::Broadcast
-            | RouteKind::Multicast
-            | RouteKind::Unreachable
-            | RouteKind::Prohibit
-            | RouteKind::Other => false,
+        let like_ours = match (route.kind, &route.via) {
+            (RouteKind::Unicast, Via::Hops(hops)) => !hops.is_empty(),
+            (RouteKind::Unicast, Via::Object(id)) => FibConfig::OBJECTS.contains(id),
+            (RouteKind::Blackhole, Via::Hops(hops)) => hops.is_empty(),
+            (RouteKind::Blackhole, Via::Object(_))
+            | (
+                RouteKind::Local
+                | RouteKind::Broadcast
+                | RouteKind::Multicast
+                | RouteKind::Unreachable
+                | RouteKind::Prohibit
+                | RouteKind::Other,
+                _,
+            ) => false,
         };
-        (marks == (self.table, self.metric, self.protocol) && like_ours).then_some(hops)
+        (marks == (self.table, self.metric, self.protocol) && like_ours).then_some(&route.via)
     }
 }
 
@@ -80,19 +91,23 @@ pub struct FibRoute {
     pub metric: u32,
     /// `RTPROT_*`.
     pub protocol: u8,
-    /// The ways out, sorted and distinct; none if packets are dropped, as in [`HostRoute`].
-    pub hops: Vec<Hop>,
+    /// The ways out, sorted and distinct, or the next-hop object that stands for them; no hops if packets are dropped, as
+    /// in [`HostRoute`].
+    pub via: Via,
 }
 
 impl FibRoute {
     /// What the kernel does by it: there is no forwarding without a way out.
     pub fn kind(&self) -> RouteKind {
-        if self.hops.is_empty() { RouteKind::Blackhole } else { RouteKind::Unicast }
+        match &self.via {
+            Via::Hops(hops) if hops.is_empty() => RouteKind::Blackhole,
+            Via::Hops(_) | Via::Object(_) => RouteKind::Unicast,
+        }
     }
 }
 
 /// What the Loc-RIB wants done with packets for a prefix.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Wanted {
     /// They are forwarded through these: sorted and distinct.
     Through(Vec<NextHop>),
@@ -117,22 +132,31 @@ impl Wanted {
     }
 }
 
-/// One thing to do to the kernel's table.
+/// One thing to do to the kernel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FibOp {
-    /// Add a route where none of this prefix and metric is.
-    Install(FibRoute),
-    /// Give our route other hops.
-    Replace(FibRoute),
-    /// Take our route away.
-    Withdraw(FibRoute),
+    /// Add it where nothing like it is: no route of this prefix and metric, no object of this number.
+    Install(FibItem),
+    /// Give ours another content.
+    Replace(FibItem),
+    /// Take ours away.
+    Withdraw(FibItem),
+}
+
+/// What the kernel is told about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FibItem {
+    /// A route.
+    Route(FibRoute),
+    /// A next-hop object, which routes name.
+    Object(NextHopObject),
 }
 
 impl FibOp {
-    /// The route that it is about.
-    pub fn route(&self) -> &FibRoute {
+    /// What it is about.
+    pub fn item(&self) -> &FibItem {
         match self {
-            FibOp::Install(route) | FibOp::Replace(route) | FibOp::Withdraw(route) => route,
+            FibOp::Install(item) | FibOp::Replace(item) | FibOp::Withdraw(item) => item,
         }
     }
 }

@@ -5,11 +5,9 @@
 //! a route, the peer gets a /32 or /128 of its own along the old way. Next hops need none: a route is installed with the
 //! gateway and link that its next hop resolved to, and the kernel does not resolve those again.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
-use super::entry::Entry;
 use super::resolve::normalised;
 use crate::host::{Hop, HostState};
 use crate::net::{AfiSafi, Prefix};
@@ -37,14 +35,15 @@ impl Pin {
         self.way.as_ref().filter(|_| self.active).map(|(hops, _)| hops.as_slice())
     }
 
-    /// Decides whether the pin is needed.
-    pub(super) fn review(&mut self, peer: IpAddr, entries: &BTreeMap<Prefix, Entry>) {
+    /// Decides whether the pin is needed: BGP wants a prefix and it resolves (`wanted`), or has it in the kernel
+    /// (`installed`).
+    pub(super) fn review(&mut self, peer: IpAddr, wanted: impl Fn(Prefix) -> bool, installed: impl Fn(Prefix) -> bool) {
         let bits = AfiSafi::of(peer).address_bits();
-        let entry = |length| Prefix::new(peer, length).ok().and_then(|prefix| entries.get(&prefix));
+        let prefix = |length| Prefix::new(peer, length).ok();
         self.active = self.way.as_ref().is_some_and(|(_, shortest)| {
             // At full length, what is installed may be the pin itself.
-            (*shortest..bits).any(|length| entry(length).is_some_and(Entry::attracts))
-                || entry(bits).is_some_and(Entry::is_resolved)
+            (*shortest..bits).filter_map(prefix).any(|prefix| wanted(prefix) || installed(prefix))
+                || prefix(bits).is_some_and(&wanted)
         });
     }
 }

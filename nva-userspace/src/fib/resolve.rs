@@ -32,17 +32,12 @@ pub(super) fn resolve(next_hop: IpAddr, host: &HostState) -> Result<Vec<Hop>, Wi
     Ok(way.hops.into_iter().map(|hop| Hop { gateway: hop.gateway.or(Some(next_hop)), ..hop }).collect())
 }
 
-/// The ways out for a prefix, given how each of its next hops resolved; none if it is to drop packets. Next hops that do
-/// not resolve are left out as long as one does.
+/// The ways out, given how each next hop resolved; none if packets are dropped. Next hops that do not resolve are left out
+/// as long as one does.
 pub(super) fn combine<'a>(
-    prefix: Prefix,
     wanted: &Wanted,
     ways: impl Fn(IpAddr) -> Option<&'a Result<Vec<Hop>, Withheld>>,
-    host: &HostState,
 ) -> Result<Vec<Hop>, Withheld> {
-    if is_connected(prefix, host) {
-        return Err(Withheld::Connected);
-    }
     let next_hops = match wanted {
         Wanted::Through(next_hops) => next_hops,
         Wanted::Discard => return Ok(Vec::new()),
@@ -76,7 +71,7 @@ pub(super) fn normalised(mut hops: Vec<Hop>) -> Vec<Hop> {
 
 /// Whether somebody else than BGP has routed exactly this prefix to a link, as an interface's address does. The kernel
 /// would not always prefer that to ours by itself: such routes have metric 256 in IPv6, and 100 from some DHCP clients.
-fn is_connected(prefix: Prefix, host: &HostState) -> bool {
+pub(super) fn is_connected(prefix: Prefix, host: &HostState) -> bool {
     host.routes_of(prefix).iter().any(|route| {
         let counts =
             route.table == TABLE_MAIN && route.protocol != PROTOCOL_BGP && host.kind(route) == RouteKind::Unicast;

@@ -4,41 +4,39 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::entry::Entry;
+use super::held::Step;
+use super::objects::Objects;
 use super::pin::{Pin, span};
-use super::resolve::{combine, resolve};
-use super::{Failure, FibConfig, FibEntry, FibOp, FibRoute, Wanted, Withheld};
-use crate::host::{Hop, HostDelta, HostState};
+use super::resolve::is_connected;
+use super::shares::{ShareId, Shares};
+use super::{FibConfig, FibEntry, FibItem, FibOp, FibRoute, Wanted, Withheld};
+use crate::host::{Hop, HostDelta, HostState, Via};
 use crate::net::Prefix;
-use crate::route::NextHop;
 
 /// Desired and installed routes, and what is to be done to make them the same.
 ///
-/// Operations are taken with [`poll_op`](Fib::poll_op), at most one at a time for each prefix, and each must be answered
-/// with [`acknowledge`](Fib::acknowledge). Until [`reconcile`](Fib::reconcile), routes that an earlier life left in the
-/// kernel stay there.
+/// Operations are taken with [`poll_op`](Fib::poll_op), at most one at a time for each prefix and object, are carried out
+/// in their order, and each must be answered with [`acknowledge`](Fib::acknowledge). Until
+/// [`reconcile`](Fib::reconcile), what an earlier life left in the kernel stays there.
+///
+/// Where the kernel has next-hop objects, prefixes that are wanted through the same next hops name the same object.
 #[derive(Debug)]
 pub struct Fib {
     config: FibConfig,
     entries: BTreeMap<Prefix, Entry>,
-    next_hops: BTreeMap<IpAddr, Tracked>,
+    shares: Shares,
+    objects: Objects,
+    /// The kernel has next-hop objects.
+    with_objects: bool,
     pins: BTreeMap<IpAddr, Pin>,
     /// Pins to look at; they come first, so that a peer is safe before the route that would capture it is in place.
     urgent: BTreeSet<Prefix>,
     /// Other prefixes to look at.
     dirty: BTreeSet<Prefix>,
+    /// Prefixes that wait for the object that they are to name.
+    waiting: BTreeSet<Prefix>,
     /// Routes found in the kernel are kept even if nobody wants them.
     holding: bool,
-}
-
-/// After so many refusals to replace a route it is withdrawn, so that packets do not go for ever where nobody wants them. One
-/// may be for want of memory.
-const REPLACEMENTS: u32 = 2;
-
-/// A next hop in use.
-#[derive(Debug)]
-struct Tracked {
-    ways: Result<Vec<Hop>, Withheld>,
-    users: BTreeSet<Prefix>,
 }
 
 impl Fib {
@@ -47,10 +45,13 @@ impl Fib {
         Fib {
             config,
             entries: BTreeMap::new(),
-            next_hops: BTreeMap::new(),
+            shares: Shares::default(),
+            objects: Objects::new(config.protocol),
+            with_objects: false,
             pins: BTreeMap::new(),
             urgent: BTreeSet::new(),
             dirty: BTreeSet::new(),
+            waiting: BTreeSet::new(),
             holding: true,
         }
     }
@@ -65,40 +66,43 @@ impl Fib {
         if wanted.is_none() && !self.entries.contains_key(&prefix) {
             return;
         }
-        for address in addresses(wanted.as_ref()) {
-            let track = || Tracked { ways: resolve(address, host), users: BTreeSet::new() };
-            self.next_hops.entry(address).or_insert_with(track).users.insert(prefix);
+        let share = wanted.map(|wanted| self.shares.join(wanted, prefix, host));
+        if let Some(id) = share {
+            // After a restart, what the route names already.
+            let named = self.entries.get(&prefix).and_then(|entry| entry.objects().next());
+            self.give_object(id, named, host);
         }
         let entry = self.entries.entry(prefix).or_default();
         entry.adopted = false;
-        let old = std::mem::replace(&mut entry.wanted, wanted);
-        for address in addresses(old.as_ref()) {
-            self.forget_user(address, prefix);
+        let old = std::mem::replace(&mut entry.wanted, share);
+        if let Some(old) = old.filter(|old| Some(*old) != share)
+            && let Some(object) = self.shares.leave(old, prefix)
+        {
+            self.objects.release(object);
         }
         self.refresh(prefix, host);
     }
 
-    /// The host's state changed: next hops resolve anew, and routes of ours that somebody else changed are noticed.
+    /// The host's state changed: next hops resolve anew, and what somebody else changed of ours is noticed.
     pub fn host_changed(&mut self, delta: &HostDelta, host: &HostState) {
         let mut affected: BTreeSet<IpAddr> = delta.addresses.iter().map(|address| address.address).collect();
+        for id in delta.next_hops.iter().filter(|id| FibConfig::OBJECTS.contains(*id)) {
+            self.observe_object(*id, host);
+        }
         let mut changed = BTreeSet::new();
         for prefix in &delta.routes {
-            affected.extend(self.next_hops.range(span(*prefix)).map(|(address, _)| *address));
+            affected.extend(self.shares.next_hops_in(*prefix));
             affected.extend(self.pins.range(span(*prefix)).map(|(peer, _)| *peer));
-            let seen = host.routes_of(*prefix).iter().find_map(|route| self.config.hops_of_ours(route));
+            let seen = host.routes_of(*prefix).iter().find_map(|route| self.config.via_of_ours(route));
             self.observe(*prefix, seen);
             if self.entries.contains_key(prefix) {
                 changed.insert(*prefix);
             }
         }
+        for (id, old) in self.shares.resolve_again(&affected, host) {
+            self.follow(id, &old, &mut changed, host);
+        }
         for address in affected {
-            if let Some(tracked) = self.next_hops.get_mut(&address) {
-                let ways = resolve(address, host);
-                if tracked.ways != ways {
-                    tracked.ways = ways;
-                    changed.extend(tracked.users.iter().copied());
-                }
-            }
             if self.pins.get_mut(&address).is_some_and(|pin| pin.resolve(address, host)) {
                 self.review_pin(address);
             }
@@ -125,18 +129,31 @@ impl Fib {
         }
     }
 
-    /// Takes over the routes of ours that the kernel holds: at the start those of an earlier life; later, as an audit,
-    /// whatever became different without our noticing. What was acknowledged but not yet seen is judged the next time.
+    /// Takes over what the kernel holds of ours: at the start that of an earlier life; later, as an audit, whatever became
+    /// different without our noticing. What was acknowledged but not yet seen is judged the next time.
     pub fn adopt(&mut self, host: &HostState) {
+        let numbers: BTreeSet<u32> = self.objects.numbers().collect();
+        let there = host.next_hop_objects().map(|object| object.id).filter(|id| FibConfig::OBJECTS.contains(id));
+        for id in numbers.into_iter().chain(there).collect::<BTreeSet<u32>>() {
+            self.observe_object(id, host);
+        }
+        self.objects.confirm();
         let config = self.config;
-        let ours = host.routes().filter_map(|route| Some((route.prefix, config.hops_of_ours(route)?)));
-        let seen: BTreeMap<Prefix, &[Hop]> = ours.collect();
+        let ours = host.routes().filter_map(|route| Some((route.prefix, config.via_of_ours(route)?)));
+        let seen: BTreeMap<Prefix, &Via> = ours.collect();
         let known: BTreeSet<Prefix> = self.entries.keys().chain(seen.keys()).copied().collect();
         for prefix in known {
             self.observe(prefix, seen.get(&prefix).copied());
             if let Some(entry) = self.entries.get_mut(&prefix) {
-                entry.confirmed = true;
+                entry.held.confirm();
             }
+        }
+        if self.with_objects != host.has_next_hop_objects() {
+            self.with_objects = host.has_next_hop_objects();
+            let ids: Vec<ShareId> = self.shares.ids().collect();
+            ids.into_iter().for_each(|id| self.give_object(id, None, host));
+            let prefixes: Vec<Prefix> = self.entries.keys().copied().collect();
+            prefixes.into_iter().for_each(|prefix| self.mark(prefix));
         }
     }
 
@@ -152,46 +169,35 @@ impl Fib {
 
     /// Tries again what failed.
     pub fn retry_failed(&mut self) {
-        let failed = self.entries.iter().filter(|(_, entry)| entry.failure.is_some()).map(|(prefix, _)| *prefix);
-        for prefix in failed.collect::<Vec<_>>() {
+        self.objects.retry_failed();
+        let failed = self.entries.iter().filter(|(_, entry)| entry.held.failure().is_some());
+        for prefix in failed.map(|(prefix, _)| *prefix).collect::<Vec<_>>() {
             self.mark(prefix);
         }
     }
 
     /// The next thing to do to the kernel, if there is any.
     pub fn poll_op(&mut self) -> Option<FibOp> {
+        if let Some(op) = self.objects.next_op() {
+            return Some(op);
+        }
         while let Some(prefix) = self.urgent.pop_first().or_else(|| self.dirty.pop_first()) {
             if let Some(op) = self.next_op(prefix) {
                 return Some(op);
             }
         }
-        None
+        if self.holding { None } else { self.objects.next_removal() }
     }
 
     /// The kernel's answer to an operation; the error is its own text.
     pub fn acknowledge(&mut self, op: &FibOp, result: Result<(), String>) {
-        let prefix = op.route().prefix;
-        let Some(entry) = self.entries.get_mut(&prefix) else { return };
-        let Some(target) = entry.in_flight.take() else { return };
-        match result {
-            Ok(()) => {
-                // What was seen after the echo is newer than the answer: answers wait for the rest of their batch.
-                let seen = entry.seen.take().filter(|_| entry.echoed);
-                entry.installed = seen.unwrap_or(target);
-                entry.confirmed = entry.echoed;
-                entry.failure = None;
-                self.mark(prefix);
-                self.review_pins(prefix);
-            }
-            Err(reason) => {
-                let attempts = entry.failure.as_ref().map_or(0, |failure| failure.attempts).saturating_add(1);
-                entry.failure = Some(Failure { reason, attempts });
-                // Somebody may have taken away what was to be replaced: then the next try has to be another.
-                if let Some(seen) = entry.seen.take().filter(|_| entry.confirmed) {
-                    entry.installed = seen;
-                    self.review_pins(prefix);
+        match op.item() {
+            FibItem::Object(object) => {
+                if self.objects.acknowledge(object.id, result) {
+                    self.dirty.append(&mut self.waiting);
                 }
             }
+            FibItem::Route(route) => self.acknowledge_route(route.prefix, result),
         }
     }
 
@@ -207,27 +213,48 @@ impl Fib {
 
     /// How a next hop in use resolves.
     pub fn next_hop(&self, address: IpAddr) -> Option<Result<&[Hop], &Withheld>> {
-        self.next_hops.get(&address).map(|tracked| tracked.ways.as_deref())
+        self.shares.next_hop(address)
     }
 
     fn view<'a>(&'a self, prefix: Prefix, entry: &'a Entry) -> FibEntry<'a> {
+        let resolved = self.resolved(entry);
+        let desired = self.desired_hops(prefix);
+        let object = entry.wanted.and_then(|id| self.shares.get(id)?.object);
         FibEntry {
             prefix,
-            wanted: entry.wanted.as_ref(),
-            desired: self.desired(prefix),
-            installed: entry.installed.as_deref(),
+            wanted: entry.wanted.and_then(|id| self.shares.get(id)).map(|share| &share.wanted),
+            desired,
+            installed: entry.held.installed(),
             pinned: self.pinned(prefix).is_some(),
             adopted: entry.adopted,
-            in_flight: entry.in_flight.is_some(),
-            withheld: entry.withheld(),
-            failure: entry.failure.as_ref(),
+            pending: entry.held.is_in_flight() || self.desired(prefix).as_ref() != entry.held.installed(),
+            withheld: resolved.and_then(Result::err),
+            failure: entry.held.failure().or_else(|| self.objects.failure(object?)),
         }
     }
 
-    /// What the kernel should hold for a prefix. A pin comes before what BGP says about the same address.
-    fn desired(&self, prefix: Prefix) -> Option<&[Hop]> {
-        let resolved = || self.entries.get(&prefix)?.resolved.as_ref()?.as_deref().ok();
+    /// What a prefix comes to, if BGP wants it.
+    fn resolved<'a>(&'a self, entry: &Entry) -> Option<Result<&'a [Hop], &'a Withheld>> {
+        let share = self.shares.get(entry.wanted?)?;
+        Some(if entry.connected { Err(&Withheld::Connected) } else { share.ways.as_deref() })
+    }
+
+    fn is_resolved(&self, prefix: Prefix) -> bool {
+        self.entries.get(&prefix).is_some_and(|entry| matches!(self.resolved(entry), Some(Ok(_))))
+    }
+
+    /// Where the kernel's route for a prefix should lead. A pin comes before what BGP says about the same address.
+    fn desired_hops(&self, prefix: Prefix) -> Option<&[Hop]> {
+        let resolved = || self.resolved(self.entries.get(&prefix)?)?.ok();
         self.pinned(prefix).or_else(resolved)
+    }
+
+    /// What the kernel's route for a prefix should be.
+    fn desired(&self, prefix: Prefix) -> Option<Via> {
+        let hops = self.desired_hops(prefix)?;
+        let object = || self.shares.get(self.entries.get(&prefix)?.wanted?)?.object;
+        let shared = if self.pinned(prefix).is_some() { None } else { object() };
+        Some(shared.map_or_else(|| Via::Hops(hops.to_vec()), Via::Object))
     }
 
     fn pinned(&self, prefix: Prefix) -> Option<&[Hop]> {
@@ -235,68 +262,119 @@ impl Fib {
     }
 
     fn next_op(&mut self, prefix: Prefix) -> Option<FibOp> {
-        let desired = self.desired(prefix).map(<[Hop]>::to_vec);
-        let config = self.config;
-        let route = |hops: &[Hop]| FibRoute {
-            prefix,
-            table: config.table,
-            metric: config.metric,
-            protocol: config.protocol,
-            hops: hops.to_vec(),
-        };
-        let entry = self.entries.get_mut(&prefix)?;
-        if entry.in_flight.is_some() {
+        let desired = self.desired(prefix);
+        if matches!(desired, Some(Via::Object(id)) if !self.objects.is_there(id)) {
+            self.waiting.insert(prefix);
             return None;
         }
-        let tired = entry.failure.as_ref().is_some_and(|failure| failure.attempts >= REPLACEMENTS);
-        let op = match (&entry.installed, &desired) {
-            (None, Some(new)) => FibOp::Install(route(new)),
-            (Some(old), Some(new)) if old != new && tired => FibOp::Withdraw(route(old)),
-            (Some(old), Some(new)) if old != new => FibOp::Replace(route(new)),
-            (Some(old), None) if !entry.adopted => FibOp::Withdraw(route(old)),
-            (Some(_), Some(_)) | (Some(_), None) | (None, None) => {
-                entry.failure = None;
-                if entry.is_idle() {
-                    self.entries.remove(&prefix);
-                }
-                return None;
-            }
-        };
-        entry.in_flight = Some(if matches!(op, FibOp::Withdraw(_)) { None } else { desired });
-        entry.echoed = false;
-        entry.seen = None;
-        Some(op)
+        let config = self.config;
+        let (step, idle) = self.change(prefix, |entry| {
+            let step = entry.held.step(desired.as_ref(), entry.adopted);
+            (step, entry.is_idle())
+        })?;
+        if idle {
+            self.entries.remove(&prefix);
+        }
+        let FibConfig { table, metric, protocol } = config;
+        let route = |via| FibItem::Route(FibRoute { prefix, table, metric, protocol, via });
+        Some(match step? {
+            Step::Install(via) => FibOp::Install(route(via)),
+            Step::Replace(via) => FibOp::Replace(route(via)),
+            Step::Withdraw(via) => FibOp::Withdraw(route(via)),
+        })
     }
 
-    /// Works out anew what a prefix comes to.
-    fn refresh(&mut self, prefix: Prefix, host: &HostState) {
-        let Some(entry) = self.entries.get(&prefix) else { return };
-        let ways = |address| self.next_hops.get(&address).map(|tracked| &tracked.ways);
-        let resolved = entry.wanted.as_ref().map(|wanted| combine(prefix, wanted, ways, host));
-        if let Some(entry) = self.entries.get_mut(&prefix) {
-            entry.resolved = resolved;
+    fn acknowledge_route(&mut self, prefix: Prefix, result: Result<(), String>) {
+        let Some(Some(answered)) = self.change(prefix, |entry| entry.held.acknowledge(result)) else { return };
+        if answered.done {
+            self.mark(prefix);
         }
-        self.mark(prefix);
-        self.review_pins(prefix);
+        if answered.done || answered.changed {
+            self.review_pins(prefix);
+        }
+    }
+
+    /// Changes what is known of a prefix, and keeps count of the objects that routes name.
+    fn change<R>(&mut self, prefix: Prefix, change: impl FnOnce(&mut Entry) -> R) -> Option<R> {
+        let entry = self.entries.get_mut(&prefix)?;
+        let before: Vec<u32> = entry.objects().collect();
+        let result = change(entry);
+        let after: Vec<u32> = entry.objects().collect();
+        if before != after {
+            self.objects.recount(&before, &after);
+        }
+        Some(result)
+    }
+
+    /// Works out anew whether a prefix is to be installed.
+    fn refresh(&mut self, prefix: Prefix, host: &HostState) {
+        if let Some(entry) = self.entries.get_mut(&prefix) {
+            entry.connected = entry.wanted.is_some() && is_connected(prefix, host);
+            self.mark(prefix);
+            self.review_pins(prefix);
+        }
+    }
+
+    /// What a share comes to has changed: routes that name its object move with it, all others one by one.
+    fn follow(
+        &mut self,
+        id: ShareId,
+        old: &Result<Vec<Hop>, Withheld>,
+        changed: &mut BTreeSet<Prefix>,
+        host: &HostState,
+    ) {
+        let Some(share) = self.shares.get_mut(id) else { return };
+        match (share.object, &share.ways) {
+            (Some(object), Ok(hops)) if old.is_ok() => self.objects.redirect(object, hops, host),
+            (object, _) => {
+                changed.extend(share.users.iter().copied());
+                share.object = None;
+                object.into_iter().for_each(|object| self.objects.release(object));
+                self.give_object(id, None, host);
+            }
+        }
+    }
+
+    /// Has an object stand for what prefixes are wanted through, where there are such things: `favourite`, if it leads
+    /// there and nothing else needs it.
+    fn give_object(&mut self, id: ShareId, favourite: Option<u32>, host: &HostState) {
+        let Some(share) = self.shares.get_mut(id) else { return };
+        match (&share.wanted, &share.ways) {
+            (Wanted::Through(_), Ok(hops)) if self.with_objects => {
+                if share.object.is_none() {
+                    share.object = self.objects.group(hops, favourite, host);
+                }
+            }
+            (Wanted::Through(_) | Wanted::Discard, _) => {
+                share.object.take().into_iter().for_each(|object| self.objects.release(object));
+            }
+        }
     }
 
     /// Takes in what the host's state shows of our route for a prefix.
-    fn observe(&mut self, prefix: Prefix, seen: Option<&[Hop]>) {
+    fn observe(&mut self, prefix: Prefix, seen: Option<&Via>) {
         if seen.is_none() && !self.entries.contains_key(&prefix) {
             return;
         }
-        let holding = self.holding && self.desired(prefix).is_none();
-        let entry = self.entries.entry(prefix).or_default();
-        if let Some(target) = &entry.in_flight {
-            entry.echoed |= target.as_deref() == seen;
-            entry.seen = Some(seen.map(<[Hop]>::to_vec));
-        } else if entry.installed.as_deref() == seen {
-            entry.confirmed = true;
-        } else if entry.confirmed {
-            entry.installed = seen.map(<[Hop]>::to_vec);
-            entry.adopted = holding && entry.wanted.is_none() && entry.installed.is_some();
+        let holding = self.holding && self.desired_hops(prefix).is_none();
+        self.entries.entry(prefix).or_default();
+        let differs = self.change(prefix, |entry| {
+            let differs = entry.held.observe(seen);
+            if differs {
+                entry.adopted = holding && entry.wanted.is_none() && entry.held.installed().is_some();
+            }
+            differs
+        });
+        if differs == Some(true) {
             self.mark(prefix);
             self.review_pins(prefix);
+        }
+    }
+
+    /// Takes in what the host's state shows of an object of ours.
+    fn observe_object(&mut self, id: u32, host: &HostState) {
+        if self.objects.observe(id, host.next_hop_object(id)) {
+            self.dirty.append(&mut self.waiting);
         }
     }
 
@@ -315,33 +393,17 @@ impl Fib {
     }
 
     fn review_pin(&mut self, peer: IpAddr) {
-        let Some(pin) = self.pins.get_mut(&peer) else { return };
+        let Some(mut pin) = self.pins.remove(&peer) else { return };
         let was_active = pin.active;
-        pin.review(peer, &self.entries);
-        if pin.active {
+        let installed = |prefix| self.entries.get(&prefix).is_some_and(|entry| entry.held.installed().is_some());
+        pin.review(peer, |prefix| self.is_resolved(prefix), installed);
+        let active = pin.active;
+        self.pins.insert(peer, pin);
+        if active {
             self.entries.entry(Prefix::host(peer)).or_default();
         }
-        if pin.active || was_active {
+        if active || was_active {
             self.mark(Prefix::host(peer));
         }
     }
-
-    fn forget_user(&mut self, next_hop: IpAddr, prefix: Prefix) {
-        let used = |entry: &Entry| addresses(entry.wanted.as_ref()).any(|address| address == next_hop);
-        if self.entries.get(&prefix).is_some_and(used) {
-            return;
-        }
-        let Some(tracked) = self.next_hops.get_mut(&next_hop) else { return };
-        tracked.users.remove(&prefix);
-        if tracked.users.is_empty() {
-            self.next_hops.remove(&next_hop);
-        }
-    }
-}
-
-fn addresses(wanted: Option<&Wanted>) -> impl Iterator<Item = IpAddr> {
-    wanted.map(Wanted::next_hops).unwrap_or_default().iter().filter_map(|next_hop| match next_hop {
-        NextHop::Own | NextHop::Discard(_) => None,
-        NextHop::Via(address) => Some(*address),
-    })
 }

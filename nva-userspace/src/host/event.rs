@@ -179,8 +179,8 @@ pub struct Snapshot {
     pub addresses: Vec<Address>,
     /// The neighbour entries.
     pub neighbours: Vec<Neighbour>,
-    /// The next-hop objects.
-    pub next_hops: Vec<NextHopObject>,
+    /// The next-hop objects; `None` if the kernel has no such things.
+    pub next_hops: Option<Vec<NextHopObject>>,
     /// The routes of every table.
     pub routes: Vec<HostRoute>,
 }

@@ -36,6 +36,11 @@ impl NextHops {
         NextHops { objects, leads }
     }
 
+    /// One object.
+    pub(super) fn get(&self, id: u32) -> Option<&NextHopObject> {
+        self.objects.get(&id)
+    }
+
     /// Every object, by number.
     pub(super) fn iter(&self) -> impl Iterator<Item = &NextHopObject> {
         self.objects.values()
@@ -132,9 +137,10 @@ fn lead(object: &NextHopObject, objects: &BTreeMap<u32, NextHopObject>) -> Lead 
 }
 
 fn moved(id: u32, old: Option<&Lead>, new: Option<&Lead>) -> Option<Moved> {
-    let links = |lead: Option<&Lead>| -> Vec<u32> {
-        let hops = lead.map_or(&[][..], |lead| &lead.hops).iter();
-        hops.filter(|hop| hop.gateway.is_none()).map(|hop| hop.link).collect()
+    // Only of a route with one hop are the destinations taken to be on the link.
+    let link = |lead: Option<&Lead>| match lead.map_or(&[][..], |lead| &lead.hops) {
+        [only] if only.gateway.is_none() => Some(only.link),
+        _ => None,
     };
-    (old != new).then(|| Moved { id, attachment: links(old) != links(new) })
+    (old != new).then(|| Moved { id, attachment: link(old) != link(new) })
 }

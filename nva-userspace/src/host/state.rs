@@ -18,6 +18,7 @@ pub struct HostState {
     addresses: BTreeMap<IpAddr, BTreeSet<Address>>,
     neighbours: BTreeMap<(u32, IpAddr), Neighbour>,
     next_hops: NextHops,
+    has_next_hop_objects: bool,
     routes: RouteTable,
 }
 
@@ -165,6 +166,16 @@ impl HostState {
         }
     }
 
+    /// Whether the kernel has next-hop objects, be there any or not (Linux 5.3 has them, and is so configured).
+    pub fn has_next_hop_objects(&self) -> bool {
+        self.has_next_hop_objects
+    }
+
+    /// The next-hop object of this number.
+    pub fn next_hop_object(&self, id: u32) -> Option<&NextHopObject> {
+        self.next_hops.get(id)
+    }
+
     /// Every next-hop object, by number.
     pub fn next_hop_objects(&self) -> impl Iterator<Item = &NextHopObject> {
         self.next_hops.iter()
@@ -309,7 +320,8 @@ impl HostState {
             self.addresses.entry(address.address).or_default().insert(address);
         }
 
-        let next_hops = NextHops::new(snapshot.next_hops);
+        self.has_next_hop_objects = snapshot.next_hops.is_some();
+        let next_hops = NextHops::new(snapshot.next_hops.unwrap_or_default());
         let moved = self.next_hops.differing(&next_hops);
         self.next_hops = next_hops;
         self.follow(&moved, delta);

@@ -260,6 +260,7 @@ fn routes_through_an_object_lead_where_it_does() {
     assert_eq!(state.hops(&bgp), state.hops(&is_static));
     assert!(state.apply(object(1, NextHopKind::Hop(other))).is_empty(), "no change");
 
+    state.apply(object(10, group(&[(1, 1)])));
     let delta = state.apply(object(1, NextHopKind::Hop(on(1))));
     assert_eq!(delta.routes, ["10.8.0.0/16", "10.9.0.0/16"].map(prefix).into(), "neighbours on a link now");
     state.apply(object(10, NextHopKind::Discard));
@@ -352,7 +353,7 @@ fn snapshot(state: &HostState) -> Snapshot {
         links: state.links().cloned().collect(),
         addresses: state.addresses().copied().collect(),
         neighbours: state.neighbours().copied().collect(),
-        next_hops: state.next_hop_objects().cloned().collect(),
+        next_hops: Some(state.next_hop_objects().cloned().collect()),
         routes: state.routes().cloned().collect(),
     }
 }

@@ -3,12 +3,16 @@
 use std::fmt::Display;
 use std::net::IpAddr;
 
-use netlink_packet_route::route::{RouteNextHop, RouteProtocol, RouteScope, RouteType};
+use netlink_packet_route::route::{RouteAttribute, RouteNextHop, RouteProtocol, RouteScope, RouteType};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use rtnetlink::{RouteMessageBuilder, RouteNextHopBuilder};
 
+use super::next_hop::{Member, NextHopAttribute, NextHopMessage};
 use crate::fib::FibRoute;
-use crate::host::{Hop, RouteKind};
+use crate::host::{GroupMember, Hop, NextHopKind, NextHopObject, RouteKind, Via};
+
+/// `RTNH_F_ONLINK`.
+const ON_LINK: u32 = 4;
 
 /// There are no such routes; what is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,19 +26,54 @@ pub(super) fn new_route(route: &FibRoute) -> Result<RouteNetlinkMessage, Impossi
     if route.kind() == RouteKind::Blackhole {
         return Ok(RouteNetlinkMessage::NewRoute(marks(route)?.kind(RouteType::BlackHole).build()));
     }
-    let on_link = route.hops.iter().all(|hop| hop.gateway.is_none());
+    let hops = match &route.via {
+        Via::Hops(hops) => hops.as_slice(),
+        Via::Object(id) => {
+            let mut message = marks(route)?.scope(RouteScope::Universe).build();
+            message.attributes.push(RouteAttribute::NhId(*id));
+            return Ok(RouteNetlinkMessage::NewRoute(message));
+        }
+    };
+    let on_link = hops.iter().all(|hop| hop.gateway.is_none());
     let mut message = marks(route)?.scope(if on_link { RouteScope::Link } else { RouteScope::Universe });
-    if let [only] = route.hops.as_slice() {
+    if let [only] = hops {
         if let Some(gateway) = only.gateway {
             message = message.gateway(gateway).map_err(impossible)?.onlink();
         }
         message = message.output_interface(only.link);
     } else {
         let family = family(route.prefix.address());
-        let hops: Result<_, _> = route.hops.iter().map(|hop| next_hop(hop, family)).collect();
+        let hops: Result<_, _> = hops.iter().map(|hop| next_hop(hop, family)).collect();
         message = message.multipath(hops?);
     }
     Ok(RouteNetlinkMessage::NewRoute(message.build()))
+}
+
+/// A next-hop object to be installed.
+///
+/// A gateway goes with the `onlink` flag, for the same reason as that of a route.
+pub(super) fn new_next_hop(object: &NextHopObject) -> NextHopMessage {
+    let mut message = NextHopMessage::of(object.id);
+    message.header.protocol = object.protocol;
+    match &object.kind {
+        NextHopKind::Hop(hop) => {
+            message.attributes.push(NextHopAttribute::Link(hop.link));
+            if let Some(gateway) = hop.gateway {
+                message.header.family = family(gateway).into();
+                message.header.flags = ON_LINK;
+                message.attributes.push(NextHopAttribute::Gateway(gateway));
+            }
+        }
+        NextHopKind::Group(members) => {
+            // The kernel counts weights from 0, and in 8 bits before Linux 6.12.
+            let weight = |weight: u16| weight.saturating_sub(1).min(u16::from(u8::MAX));
+            let member = |one: &GroupMember| Member { id: one.id, weight: weight(one.weight) };
+            message.attributes.push(NextHopAttribute::Group(members.iter().map(member).collect()));
+        }
+        NextHopKind::Discard => message.attributes.push(NextHopAttribute::Blackhole),
+        NextHopKind::Opaque => {}
+    }
+    message
 }
 
 /// A route to be removed, whatever its hops or its kind are now: what tells it from others' routes, and nothing more.
@@ -106,7 +145,7 @@ mod tests {
         ];
         for ((prefix, hops), table) in cases.into_iter().zip([254, 1000].into_iter().cycle()) {
             let prefix = prefix.parse().expect(prefix);
-            let route = FibRoute { prefix, table, metric: 79, protocol: 186, hops: hops.clone() };
+            let route = FibRoute { prefix, table, metric: 79, protocol: 186, via: Via::Hops(hops.clone()) };
             let told = HostRoute { table, prefix, metric: 79, protocol: 186, kind: route.kind(), via: Via::Hops(hops) };
             let new = new_route(&route).expect("a possible route");
             assert_eq!(decoded(&new, 0), Some(HostEvent::RouteAdded(told.clone())));
@@ -123,7 +162,7 @@ mod tests {
         let (bad, good) = (hop(Some("10.0.1.1"), 3, 1), hop(Some("fe80::1"), 4, 1));
         for hops in [vec![bad], vec![bad, good]] {
             let prefix = "2001:db8::/32".parse().expect("a prefix");
-            let route = FibRoute { prefix, table: 254, metric: 79, protocol: 186, hops };
+            let route = FibRoute { prefix, table: 254, metric: 79, protocol: 186, via: Via::Hops(hops) };
             assert_eq!(new_route(&route), Err(Impossible("invalid address family Inet6".to_owned())));
         }
     }

@@ -18,7 +18,7 @@ use tokio::time::{Sleep, sleep};
 
 use super::KernelError;
 use super::decode;
-use super::next_hop::{self, GetNextHops};
+use super::next_hop::{self, NextHopMessage, NextHopRequest};
 use super::requests::Requests;
 use super::socket::{Netlink, Raw, is_overrun, messages, u32_at};
 use crate::host::{HostEvent, Snapshot};
@@ -206,14 +206,16 @@ impl Watcher {
             lists.push(self.dump(request).await?);
         }
         // After the routes: they name no object then that is not there, unless it is announced to be gone.
-        lists.push(self.next_hops().await?);
+        let next_hops = self.next_hops().await?;
+        snapshot.next_hops = next_hops.is_some().then(Vec::new);
+        lists.extend(next_hops);
         for events in lists {
             for event in events {
                 match event {
                     HostEvent::LinkSet(link) => snapshot.links.push(link),
                     HostEvent::AddressAdded(address) => snapshot.addresses.push(address),
                     HostEvent::NeighbourSet(neighbour) => snapshot.neighbours.push(neighbour),
-                    HostEvent::NextHopSet(object) => snapshot.next_hops.push(object),
+                    HostEvent::NextHopSet(object) => snapshot.next_hops.get_or_insert_default().push(object),
                     HostEvent::RouteAdded(route) | HostEvent::RouteSet(route) => snapshot.routes.push(route),
                     HostEvent::LinkRemoved(_)
                     | HostEvent::AddressRemoved(_)
@@ -227,11 +229,11 @@ impl Watcher {
         self.send(HostEvent::Resync(Box::new(snapshot))).await
     }
 
-    /// The next-hop objects, which Linux has since 5.3.
-    async fn next_hops(&mut self) -> Result<Vec<HostEvent>, KernelError> {
-        match self.dump(GetNextHops).await {
-            Err(KernelError::Refused { source, .. }) if source.errno == libc::EOPNOTSUPP => Ok(Vec::new()),
-            other => other,
+    /// The next-hop objects; `None` before Linux 5.3, which does not know the question.
+    async fn next_hops(&mut self) -> Result<Option<Vec<HostEvent>>, KernelError> {
+        match self.dump(NextHopRequest::Get(NextHopMessage::default())).await {
+            Err(KernelError::Refused { source, .. }) if source.errno == libc::EOPNOTSUPP => Ok(None),
+            other => other.map(Some),
         }
     }
 

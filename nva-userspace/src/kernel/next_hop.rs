@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 
 use netlink_packet_core::{
-    DecodeError, ErrorContext, NetlinkSerializable, NlaBuffer, NlasIterator, Parseable, parse_ip, parse_u16, parse_u32,
+    DecodeError, Emitable, ErrorContext, NetlinkSerializable, Nla, NlaBuffer, NlasIterator, Parseable, parse_ip,
+    parse_u16, parse_u32,
 };
 
 /// `RTM_NEWNEXTHOP`.
@@ -15,6 +16,8 @@ const GET: u16 = 106;
 
 /// Octets of `struct nhmsg`.
 const HEADER_LEN: usize = 8;
+/// Octets of `struct nexthop_grp`.
+const MEMBER_LEN: usize = 8;
 
 /// `NHA_*`, those that we look at.
 mod kind {
@@ -66,6 +69,13 @@ pub(super) struct Member {
     pub(super) weight: u16,
 }
 
+impl NextHopMessage {
+    /// About the object of this number.
+    pub(super) fn of(id: u32) -> NextHopMessage {
+        NextHopMessage { header: NextHopHeader::default(), attributes: vec![NextHopAttribute::Id(id)] }
+    }
+}
+
 impl Parseable<[u8]> for NextHopMessage {
     fn parse(octets: &[u8]) -> Result<NextHopMessage, DecodeError> {
         let (Some(header), Some(attributes)) = (octets.get(..HEADER_LEN), octets.get(HEADER_LEN..)) else {
@@ -99,33 +109,112 @@ impl<'a> Parseable<NlaBuffer<&'a [u8]>> for NextHopAttribute {
 }
 
 fn members(value: &[u8]) -> Result<Vec<Member>, DecodeError> {
-    let (members, rest) = value.as_chunks::<8>();
+    let (members, rest) = value.as_chunks::<MEMBER_LEN>();
     if !rest.is_empty() {
         return Err(DecodeError::from(format!("NHA_GROUP of {} octets", value.len())));
     }
     // Since Linux 6.12 a weight has 16 bits, the upper ones in what was reserved and zero before.
-    let member = |[a, b, c, d, low, high, _, _]: &[u8; 8]| Member {
+    let member = |[a, b, c, d, low, high, _, _]: &[u8; MEMBER_LEN]| Member {
         id: u32::from_ne_bytes([*a, *b, *c, *d]),
         weight: u16::from(*low) | u16::from(*high) << 8,
     };
     Ok(members.iter().map(member).collect())
 }
 
-/// Asks for all next-hop objects.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct GetNextHops;
+impl Nla for NextHopAttribute {
+    fn kind(&self) -> u16 {
+        match self {
+            NextHopAttribute::Id(_) => kind::ID,
+            NextHopAttribute::Group(_) => kind::GROUP,
+            NextHopAttribute::Blackhole => kind::BLACKHOLE,
+            NextHopAttribute::Link(_) => kind::LINK,
+            NextHopAttribute::Gateway(_) => kind::GATEWAY,
+            NextHopAttribute::EncapsulationType(_) => kind::ENCAPSULATION_TYPE,
+            NextHopAttribute::Bridge => kind::BRIDGE,
+            NextHopAttribute::Other(other) => *other,
+        }
+    }
 
-impl NetlinkSerializable for GetNextHops {
+    fn value_len(&self) -> usize {
+        match self {
+            NextHopAttribute::Id(_) | NextHopAttribute::Link(_) => 4,
+            NextHopAttribute::Group(members) => members.len() * MEMBER_LEN,
+            NextHopAttribute::Gateway(IpAddr::V4(_)) => 4,
+            NextHopAttribute::Gateway(IpAddr::V6(_)) => 16,
+            NextHopAttribute::EncapsulationType(_) => 2,
+            NextHopAttribute::Blackhole | NextHopAttribute::Bridge | NextHopAttribute::Other(_) => 0,
+        }
+    }
+
+    fn emit_value(&self, buffer: &mut [u8]) {
+        match self {
+            NextHopAttribute::Id(number) | NextHopAttribute::Link(number) => {
+                buffer.copy_from_slice(&number.to_ne_bytes());
+            }
+            NextHopAttribute::Group(members) => {
+                for (octets, member) in buffer.chunks_exact_mut(MEMBER_LEN).zip(members) {
+                    let [a, b, c, d] = member.id.to_ne_bytes();
+                    let [high, low] = member.weight.to_be_bytes();
+                    octets.copy_from_slice(&[a, b, c, d, low, high, 0, 0]);
+                }
+            }
+            NextHopAttribute::Gateway(IpAddr::V4(address)) => buffer.copy_from_slice(&address.octets()),
+            NextHopAttribute::Gateway(IpAddr::V6(address)) => buffer.copy_from_slice(&address.octets()),
+            NextHopAttribute::EncapsulationType(kind) => buffer.copy_from_slice(&kind.to_ne_bytes()),
+            NextHopAttribute::Blackhole | NextHopAttribute::Bridge | NextHopAttribute::Other(_) => {}
+        }
+    }
+}
+
+impl Emitable for NextHopMessage {
+    fn buffer_len(&self) -> usize {
+        HEADER_LEN + self.attributes.as_slice().buffer_len()
+    }
+
+    fn emit(&self, buffer: &mut [u8]) {
+        let NextHopHeader { family, scope, protocol, flags } = self.header;
+        let [a, b, c, d] = flags.to_ne_bytes();
+        if let Some((header, attributes)) = buffer.split_at_mut_checked(HEADER_LEN) {
+            header.copy_from_slice(&[family, scope, protocol, 0, a, b, c, d]);
+            self.attributes.as_slice().emit(attributes);
+        }
+    }
+}
+
+/// What the kernel is asked about next-hop objects.
+#[derive(Clone, Debug)]
+pub(super) enum NextHopRequest {
+    /// To have one.
+    New(NextHopMessage),
+    /// To have one no more.
+    Delete(NextHopMessage),
+    /// To tell of them.
+    Get(NextHopMessage),
+}
+
+impl NextHopRequest {
+    fn message(&self) -> &NextHopMessage {
+        match self {
+            NextHopRequest::New(message) | NextHopRequest::Delete(message) | NextHopRequest::Get(message) => message,
+        }
+    }
+}
+
+impl NetlinkSerializable for NextHopRequest {
     fn message_type(&self) -> u16 {
-        GET
+        match self {
+            NextHopRequest::New(_) => NEW,
+            NextHopRequest::Delete(_) => DELETED,
+            NextHopRequest::Get(_) => GET,
+        }
     }
 
     fn buffer_len(&self) -> usize {
-        HEADER_LEN
+        self.message().buffer_len()
     }
 
     fn serialize(&self, buffer: &mut [u8]) {
-        buffer.fill(0);
+        self.message().emit(buffer);
     }
 }
 

@@ -7,7 +7,6 @@ use netlink_packet_core::{
     ErrorMessage, NLM_F_ACK, NLM_F_ACK_TLVS, NLM_F_CAPPED, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, NLMSG_DONE,
     NLMSG_ERROR, NetlinkHeader, NetlinkMessage, NetlinkPayload, NetlinkSerializable,
 };
-use netlink_packet_route::RouteNetlinkMessage;
 
 use super::KernelError;
 use super::socket::{HEADER_LEN, Netlink, Raw, messages, u16_at, u32_at};
@@ -95,7 +94,7 @@ impl Requests {
     /// error leaves it open which of them were carried out.
     pub(super) async fn run(
         &mut self,
-        requests: impl IntoIterator<Item = (RouteNetlinkMessage, u16)>,
+        requests: impl IntoIterator<Item = (impl NetlinkSerializable, u16)>,
     ) -> Result<Vec<Result<(), Refusal>>, KernelError> {
         let mut answers = Vec::new();
         let mut requests = requests.into_iter().peekable();

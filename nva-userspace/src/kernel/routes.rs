@@ -1,13 +1,14 @@
-//! Our routes in the kernel.
+//! Our routes in the kernel, and the next-hop objects that they name.
 
-use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
+use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, NetlinkSerializable};
 use netlink_packet_route::RouteNetlinkMessage;
 use thiserror::Error;
 
-use super::encode::{Impossible, delete_route, new_route};
+use super::encode::{Impossible, delete_route, new_next_hop, new_route};
+use super::next_hop::{NextHopMessage, NextHopRequest};
 use super::requests::{Requests, lost};
 use super::{KernelError, Refusal};
-use crate::fib::FibOp;
+use crate::fib::{FibItem, FibOp, FibRoute};
 use crate::net::Prefix;
 
 /// Carries out what the FIB wants.
@@ -43,6 +44,14 @@ pub enum RouteError {
         /// Its answer.
         source: Refusal,
     },
+    /// The kernel does not take a next-hop object.
+    #[error("the kernel refused next-hop object {id}: {source}")]
+    ObjectRefused {
+        /// Its number.
+        id: u32,
+        /// The kernel's answer.
+        source: Refusal,
+    },
 }
 
 impl Routes {
@@ -64,31 +73,80 @@ impl Routes {
         match answers {
             Ok(answers) => possible.zip(answers).for_each(|((op, result), answer)| *result = judge(op, answer)),
             Err(error) => {
-                let refused = |op: &FibOp| RouteError::Refused { prefix: op.route().prefix, source: lost(&error) };
-                possible.for_each(|(op, result)| *result = Err(refused(op)));
+                possible.for_each(|(op, result)| *result = Err(refused(op.item(), lost(&error))));
             }
         }
         results
     }
 }
 
+/// What the kernel is asked.
+enum Request {
+    Route(RouteNetlinkMessage),
+    Object(NextHopRequest),
+}
+
+impl NetlinkSerializable for Request {
+    fn message_type(&self) -> u16 {
+        match self {
+            Request::Route(message) => message.message_type(),
+            Request::Object(request) => request.message_type(),
+        }
+    }
+
+    fn buffer_len(&self) -> usize {
+        match self {
+            Request::Route(message) => NetlinkSerializable::buffer_len(message),
+            Request::Object(request) => request.buffer_len(),
+        }
+    }
+
+    fn serialize(&self, buffer: &mut [u8]) {
+        match self {
+            Request::Route(message) => message.serialize(buffer),
+            Request::Object(request) => request.serialize(buffer),
+        }
+    }
+}
+
 /// The request that carries out an operation, and its flags.
-fn request(op: &FibOp) -> Result<(RouteNetlinkMessage, u16), RouteError> {
-    let (message, flags) = match op {
-        FibOp::Install(route) => (new_route(route), NLM_F_CREATE | NLM_F_EXCL),
-        FibOp::Replace(route) => (new_route(route), NLM_F_REPLACE),
-        FibOp::Withdraw(route) => (delete_route(route), 0),
+fn request(op: &FibOp) -> Result<(Request, u16), RouteError> {
+    let new = |item: &FibItem| match item {
+        FibItem::Route(route) => Ok(Request::Route(new_route(route).map_err(|problem| impossible(route, problem))?)),
+        FibItem::Object(object) => Ok(Request::Object(NextHopRequest::New(new_next_hop(object)))),
     };
-    let impossible = |Impossible(problem)| RouteError::Impossible { prefix: op.route().prefix, problem };
-    Ok((message.map_err(impossible)?, flags))
+    Ok(match op {
+        FibOp::Install(item) => (new(item)?, NLM_F_CREATE | NLM_F_EXCL),
+        FibOp::Replace(item) => (new(item)?, NLM_F_REPLACE),
+        FibOp::Withdraw(FibItem::Route(route)) => {
+            (Request::Route(delete_route(route).map_err(|problem| impossible(route, problem))?), 0)
+        }
+        FibOp::Withdraw(FibItem::Object(object)) => {
+            (Request::Object(NextHopRequest::Delete(NextHopMessage::of(object.id))), 0)
+        }
+    })
+}
+
+fn impossible(route: &FibRoute, Impossible(problem): Impossible) -> RouteError {
+    RouteError::Impossible { prefix: route.prefix, problem }
+}
+
+fn refused(item: &FibItem, source: Refusal) -> RouteError {
+    match item {
+        FibItem::Route(route) => RouteError::Refused { prefix: route.prefix, source },
+        FibItem::Object(object) => RouteError::ObjectRefused { id: object.id, source },
+    }
 }
 
 fn judge(op: &FibOp, answer: Result<(), Refusal>) -> Result<(), RouteError> {
     let Err(source) = answer else { return Ok(()) };
-    let (prefix, metric) = (op.route().prefix, op.route().metric);
     match (op, source.errno) {
-        (FibOp::Install(_), libc::EEXIST) => Err(RouteError::Occupied { prefix, metric }),
-        (FibOp::Withdraw(_), libc::ESRCH) => Ok(()),
-        (FibOp::Install(_) | FibOp::Replace(_) | FibOp::Withdraw(_), _) => Err(RouteError::Refused { prefix, source }),
+        (FibOp::Install(FibItem::Route(route)), libc::EEXIST) => {
+            Err(RouteError::Occupied { prefix: route.prefix, metric: route.metric })
+        }
+        (FibOp::Withdraw(FibItem::Route(_)), libc::ESRCH) | (FibOp::Withdraw(FibItem::Object(_)), libc::ENOENT) => {
+            Ok(())
+        }
+        (FibOp::Install(_) | FibOp::Replace(_) | FibOp::Withdraw(_), _) => Err(refused(op.item(), source)),
     }
 }

@@ -4,7 +4,7 @@ use super::hops;
 use crate::control::{FibReply, FibRoute, FibState};
 use crate::daemon::State;
 use crate::fib::{FibConfig, FibEntry};
-use crate::host::{Hop, HostState};
+use crate::host::{Hop, HostState, Via};
 
 pub fn fib(state: &State<'_>) -> FibReply {
     let fib = state.speaker.fib();
@@ -20,10 +20,14 @@ fn row(entry: FibEntry<'_>, host: &HostState) -> FibRoute {
             (FibState::Failed, Some(format!("{} (tried {} times)", failure.reason, failure.attempts)))
         }
         (None, None) if entry.adopted => (FibState::Stale, Some("left by an earlier run".to_owned())),
-        (None, None) if entry.in_flight || entry.desired != entry.installed => (FibState::Pending, None),
+        (None, None) if entry.pending => (FibState::Pending, None),
         (None, None) => (FibState::Installed, None),
     };
-    let shown = entry.installed.or(entry.desired);
+    let installed = entry.installed.map(|via| match via {
+        Via::Hops(hops) => hops.as_slice(),
+        Via::Object(id) => host.hops_through(*id),
+    });
+    let shown = installed.or(entry.desired);
     FibRoute {
         prefix: entry.prefix.to_string(),
         hops: hops(shown.unwrap_or_default(), host),

@@ -5,7 +5,7 @@ mod property;
 use std::net::IpAddr;
 
 use super::*;
-use crate::host::{Address, HostEvent, HostState, Link, Snapshot, TABLE_LOCAL, Via};
+use crate::host::{Address, GroupMember, Hop, HostEvent, HostState, Link, NextHopKind, Snapshot, TABLE_LOCAL};
 use crate::route::NextHop;
 
 fn ip(text: &str) -> IpAddr {
@@ -74,9 +74,54 @@ impl Bench {
         bench
     }
 
+    /// The same with a kernel that has next-hop objects.
+    fn with_objects() -> Bench {
+        let mut bench = Bench::new();
+        bench.resync(Snapshot { next_hops: Some(Vec::new()), ..bench.snapshot() });
+        bench
+    }
+
     fn tell(&mut self, event: HostEvent) {
+        let everything = matches!(event, HostEvent::Resync(_));
         let delta = self.host.apply(event);
+        if everything {
+            self.fib.adopt(&self.host);
+        }
         self.fib.host_changed(&delta, &self.host);
+    }
+
+    fn resync(&mut self, snapshot: Snapshot) {
+        self.tell(HostEvent::Resync(Box::new(snapshot)));
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        let objects = || self.host.next_hop_objects().cloned().collect();
+        Snapshot {
+            links: self.host.links().cloned().collect(),
+            addresses: self.host.addresses().copied().collect(),
+            neighbours: Vec::new(),
+            next_hops: self.host.has_next_hop_objects().then(objects),
+            routes: self.host.routes().cloned().collect(),
+        }
+    }
+
+    /// A link loses its carrier, and the kernel what leads over it: the objects, their places in groups, the groups that
+    /// are empty then, and the routes that name these.
+    fn lose_carrier(&mut self, index: u32) {
+        self.tell(HostEvent::LinkSet(link(index, false)));
+        let mut left = self.snapshot();
+        let objects = left.next_hops.as_mut().expect("a kernel with objects");
+        objects.retain(|object| !matches!(object.kind, NextHopKind::Hop(hop) if hop.link == index));
+        let hops: Vec<u32> = objects.iter().map(|object| object.id).collect();
+        for object in objects.iter_mut() {
+            if let NextHopKind::Group(members) = &mut object.kind {
+                members.retain(|member| hops.contains(&member.id));
+            }
+        }
+        objects.retain(|object| !matches!(&object.kind, NextHopKind::Group(members) if members.is_empty()));
+        let there: Vec<u32> = objects.iter().map(|object| object.id).collect();
+        left.routes.retain(|route| !matches!(route.via, Via::Object(id) if !there.contains(&id)));
+        self.resync(left);
     }
 
     fn want(&mut self, net: &str, next_hops: &[&str]) {
@@ -102,38 +147,91 @@ impl Bench {
         done
     }
 
+    /// Does what the kernel would do; it does not bear an operation that it would refuse.
     fn carry_out(&mut self, op: &FibOp) -> String {
-        let route = op.route();
+        let word = match op {
+            FibOp::Install(_) => "install",
+            FibOp::Replace(_) => "replace",
+            FibOp::Withdraw(_) => "withdraw",
+        };
+        match op.item() {
+            FibItem::Route(route) => {
+                self.carry_out_route(op, route);
+                format!("{word} {}", route.prefix)
+            }
+            FibItem::Object(object) => {
+                self.carry_out_object(op, object);
+                format!("{word} {}", if matches!(object.kind, NextHopKind::Group(_)) { "a group" } else { "a way out" })
+            }
+        }
+    }
+
+    /// The next-hop object that an operation needs and that is not there.
+    fn lacks(&self, op: &FibOp) -> Option<u32> {
+        let (FibOp::Install(item) | FibOp::Replace(item)) = op else { return None };
+        let needed: Vec<u32> = match item {
+            FibItem::Route(FibRoute { via: Via::Object(id), .. }) => vec![*id],
+            FibItem::Object(NextHopObject { kind: NextHopKind::Group(members), .. }) => {
+                members.iter().map(|member| member.id).collect()
+            }
+            FibItem::Route(_) | FibItem::Object(_) => Vec::new(),
+        };
+        needed.into_iter().find(|id| self.host.next_hop_object(*id).is_none())
+    }
+
+    fn carry_out_route(&mut self, op: &FibOp, route: &FibRoute) {
         let at_kernel = HostRoute {
             table: route.table,
             prefix: route.prefix,
             metric: route.metric,
             protocol: route.protocol,
             kind: route.kind(),
-            via: Via::Hops(route.hops.clone()),
+            via: route.via.clone(),
         };
-        let held = self.held(route.prefix);
-        let word = match op {
+        let held = self.held_via(route.prefix);
+        assert_eq!(self.lacks(op), None, "{op:?}");
+        match op {
             FibOp::Install(_) => {
                 assert_eq!(held, None, "{} is installed twice", route.prefix);
                 self.tell(HostEvent::RouteSet(at_kernel));
-                "install"
             }
             FibOp::Replace(_) => {
                 assert!(held.is_some(), "{} is replaced but not there", route.prefix);
                 self.tell(HostEvent::RouteSet(at_kernel));
-                "replace"
             }
             FibOp::Withdraw(_) => {
-                assert_eq!(held.as_ref(), Some(&route.hops), "{} is withdrawn but not there", route.prefix);
+                assert_eq!(held.as_ref(), Some(&route.via), "{} is withdrawn but not there", route.prefix);
                 self.tell(HostEvent::RouteRemoved(at_kernel));
-                "withdraw"
             }
-        };
-        format!("{word} {}", route.prefix)
+        }
+    }
+
+    fn carry_out_object(&mut self, op: &FibOp, object: &NextHopObject) {
+        let there = self.host.next_hop_object(object.id).is_some();
+        assert_eq!(self.lacks(op), None, "{op:?}");
+        match op {
+            FibOp::Install(_) | FibOp::Replace(_) => {
+                assert_eq!(there, matches!(op, FibOp::Replace(_)), "{op:?}");
+                self.tell(HostEvent::NextHopSet(object.clone()));
+            }
+            FibOp::Withdraw(_) => {
+                assert!(there, "{op:?}");
+                let named = |route: &HostRoute| route.via == Via::Object(object.id);
+                assert!(!self.host.routes().any(named), "{op:?}: its routes would go with it");
+                let member = |one: &NextHopObject| matches!(&one.kind, NextHopKind::Group(members) if members.iter().any(|member| member.id == object.id));
+                assert!(!self.host.next_hop_objects().any(member), "{op:?}: it is a member");
+                self.tell(HostEvent::NextHopRemoved(object.id));
+            }
+        }
     }
 
     /// Our route in the kernel.
+    fn held_via(&self, prefix: Prefix) -> Option<Via> {
+        let routes = self.host.routes_of(prefix);
+        routes.iter().find(|route| self.fib.config().is_ours(route)).map(|route| route.via.clone())
+    }
+
+    /// Where our route in the kernel leads.
     fn held(&self, prefix: Prefix) -> Option<Vec<Hop>> {
         let routes = self.host.routes_of(prefix);
         routes.iter().find(|route| self.fib.config().is_ours(route)).map(|route| self.host.hops(route).to_vec())

@@ -1,6 +1,6 @@
 //! Whatever happens, carrying out the operations makes the kernel's table what it should be.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
@@ -16,6 +16,8 @@ enum Step {
     Pin(u8),
     Unpin(u8),
     Interfere(u8, Option<u8>),
+    /// Only where there are next-hop objects.
+    LoseCarrier(u32),
     Work(u8),
     Refuse,
 }
@@ -37,7 +39,8 @@ fn any_step() -> impl Strategy<Value = Step> {
         1 => (0..3u8).prop_map(Step::Pin),
         1 => (0..3u8).prop_map(Step::Unpin),
         1 => (0..7u8, proptest::option::of(0..2u8)).prop_map(|(net, gateway)| Step::Interfere(net, gateway)),
-        3 => (1..4u8).prop_map(Step::Work),
+        1 => (1..3u32).prop_map(Step::LoseCarrier),
+        3 => (1..8u8).prop_map(Step::Work),
         1 => Just(Step::Refuse),
     ]
 }
@@ -67,18 +70,27 @@ impl Bench {
             Step::Unpin(peer) => self.fib.unpin(ip(PEERS[usize::from(peer)])),
             Step::Interfere(net, gateway) => {
                 let net = NETS[usize::from(net)];
-                if let Some(hops) = self.held(prefix(net)) {
-                    self.tell(HostEvent::RouteRemoved(ours(net, &hops)));
+                let held = |route: &&HostRoute| self.fib.config().is_ours(route);
+                if let Some(route) = self.host.routes_of(prefix(net)).iter().find(held).cloned() {
+                    self.tell(HostEvent::RouteRemoved(route));
                 }
                 if let Some(last) = gateway {
                     self.tell(HostEvent::RouteAdded(ours(net, &[via(&format!("10.0.1.{}", 200 + last), 1)])));
                 }
             }
+            Step::LoseCarrier(index) => {
+                if self.host.has_next_hop_objects() {
+                    self.lose_carrier(index);
+                }
+            }
             Step::Work(count) => {
                 for _ in 0..count {
                     let Some(op) = self.fib.poll_op() else { break };
-                    self.carry_out(&op);
-                    self.fib.acknowledge(&op, Ok(()));
+                    let possible = self.lacks(&op).is_none();
+                    if possible {
+                        self.carry_out(&op);
+                    }
+                    self.fib.acknowledge(&op, if possible { Ok(()) } else { Err("something is not there".into()) });
                 }
             }
             Step::Refuse => {
@@ -124,8 +136,11 @@ impl Bench {
 proptest! {
     /// apply(diff(have, want)) == want, whatever came before.
     #[test]
-    fn the_kernel_ends_up_with_what_it_should_hold(steps in prop::collection::vec(any_step(), 0..60)) {
-        let mut bench = Bench::new();
+    fn the_kernel_ends_up_with_what_it_should_hold(
+        objects in any::<bool>(),
+        steps in prop::collection::vec(any_step(), 0..60),
+    ) {
+        let mut bench = if objects { Bench::with_objects() } else { Bench::new() };
         bench.fib.reconcile();
         let (mut wanted, mut pins) = (BTreeMap::new(), Vec::new());
         for step in steps {
@@ -138,7 +153,7 @@ proptest! {
                 Step::Unwant(net) => { wanted.remove(&prefix(NETS[usize::from(*net)])); }
                 Step::Pin(peer) => pins.push(ip(PEERS[usize::from(*peer)])),
                 Step::Unpin(peer) => pins.retain(|pinned| *pinned != ip(PEERS[usize::from(*peer)])),
-                Step::Link(..) | Step::Way(..) | Step::Interfere(..) | Step::Work(_) | Step::Refuse => (),
+                Step::Link(..) | Step::Way(..) | Step::Interfere(..) | Step::LoseCarrier(_) | Step::Work(_) | Step::Refuse => (),
             }
             bench.step(step);
         }
@@ -146,17 +161,19 @@ proptest! {
         bench.run();
         prop_assert_eq!(bench.holds(), bench.should_hold(&wanted, &pins));
         prop_assert_eq!(bench.run(), Vec::<String>::new(), "there is nothing left to do");
+        let groups: Vec<&Vec<GroupMember>> = bench.host.next_hop_objects().filter_map(|object| match &object.kind {
+            NextHopKind::Group(members) => Some(members),
+            NextHopKind::Hop(_) | NextHopKind::Discard | NextHopKind::Opaque => None,
+        }).collect();
+        let shared: BTreeSet<BTreeSet<IpAddr>> = wanted.values().filter(|next_hops| !next_hops.is_empty())
+            .map(|next_hops| next_hops.iter().copied().collect()).collect();
+        prop_assert!(groups.len() <= shared.len(), "{} groups for {} sets of next hops", groups.len(), shared.len());
+        let members: BTreeSet<u32> = groups.iter().copied().flatten().map(|member| member.id).collect();
+        prop_assert_eq!(bench.host.next_hop_objects().count(), groups.len() + members.len(), "a way out that nobody needs");
 
         // A second life that finds the same routes has nothing to do either.
-        let snapshot = Snapshot {
-            links: bench.host.links().cloned().collect(),
-            addresses: bench.host.addresses().copied().collect(),
-            neighbours: Vec::new(),
-            next_hops: Vec::new(),
-            routes: bench.host.routes().cloned().collect(),
-        };
         let mut second = Bench { host: HostState::default(), fib: Fib::new(FibConfig::default()) };
-        second.tell(HostEvent::Resync(Box::new(snapshot)));
+        second.resync(bench.snapshot());
         for (net, next_hops) in &wanted {
             let wanted = match next_hops.as_slice() {
                 [] => Wanted::Discard,

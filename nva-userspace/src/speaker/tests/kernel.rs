@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::sim::{ETH0, Sim, loopback_added, machine, route};
 use super::{MINUTE, OPEN, SOON, established, path, speaker};
-use crate::fib::{FibConfig, FibOp};
-use crate::host::{HostRoute, PROTOCOL_BGP};
+use crate::fib::{FibConfig, FibItem, FibOp};
+use crate::host::{GroupMember, Hop, HostRoute, NextHopKind, NextHopObject, PROTOCOL_BGP, Via};
 use crate::speaker::Notice;
 
 const HUB: usize = 0;
@@ -31,7 +31,7 @@ fn two_leaves_share_the_traffic() {
     assert_eq!(sim.kernel(HUB)[PREFIX], ["10.13.76.102"]);
     sim.withdraw(TWO, HUB, PREFIX);
     assert!(sim.kernel(HUB).is_empty());
-    let kinds = sim.fib_ops.iter().map(|(_, op)| match op {
+    let kinds = sim.fib_ops.iter().filter(|(_, op)| matches!(op.item(), FibItem::Route(_))).map(|(_, op)| match op {
         FibOp::Install(_) => "install",
         FibOp::Replace(_) => "replace",
         FibOp::Withdraw(_) => "withdraw",
@@ -66,9 +66,10 @@ fn what_the_kernel_refused_is_asked_for_again() {
     let mut sim = established(Sim::new(1, &configs("")));
     sim.refusing.insert(HUB);
     sim.announce(ONE, HUB, PREFIX, "10.13.76.101", &path(&[65101]));
-    assert_eq!(sim.fib_ops.len(), 1, "not at once");
+    let is_route = |(_, op): &&(usize, FibOp)| matches!(op.item(), FibItem::Route(_));
+    assert_eq!(sim.fib_ops.iter().filter(is_route).count(), 1, "not at once");
     sim.run_for(Duration::from_secs(12));
-    assert_eq!(sim.fib_ops.len(), 3, "every five seconds");
+    assert_eq!(sim.fib_ops.iter().filter(is_route).count(), 3, "every five seconds");
     let entry = sim.speakers[HUB].fib().and_then(|fib| fib.entry(PREFIX.parse().expect("a prefix"))).expect("wanted");
     assert_eq!(entry.failure.map(|failure| failure.reason.as_str()), Some("no buffer space"));
     sim.refusing.clear();
@@ -84,7 +85,11 @@ fn what_the_kernel_refused_is_asked_for_again() {
 fn peers_are_pinned_before_a_route_captures_them() {
     let mut sim = established(Sim::new(1, &configs("")));
     sim.announce(ONE, HUB, "10.13.76.96/28", "10.13.76.200", &path(&[65101]));
-    let order: Vec<String> = sim.fib_ops.iter().map(|(_, op)| op.route().prefix.to_string()).collect();
+    let prefix = |op: &FibOp| match op.item() {
+        FibItem::Route(route) => Some(route.prefix.to_string()),
+        FibItem::Object(_) => None,
+    };
+    let order: Vec<String> = sim.fib_ops.iter().filter_map(|(_, op)| prefix(op)).collect();
     assert_eq!(order, ["10.13.76.101/32", "10.13.76.102/32", "10.13.76.96/28"]);
     let pinned = &sim.kernel(HUB)["10.13.76.101/32"];
     assert_eq!(*pinned, ["on link"]);
@@ -98,15 +103,24 @@ fn left_behind(silent: bool) -> Sim {
     if silent {
         texts[TWO] = texts[TWO].replace("asn = 65000", "asn = 64999");
     }
+    let (hop, group) = (FibConfig::OBJECTS.start() + 7, FibConfig::OBJECTS.start() + 8);
+    let way = Hop { gateway: Some("10.13.76.101".parse().expect("an address")), link: ETH0, weight: 1 };
+    let object = |id, kind| NextHopObject { id, protocol: PROTOCOL_BGP, kind };
+    let objects = [
+        object(hop, NextHopKind::Hop(way)),
+        object(group, NextHopKind::Group(vec![GroupMember { id: hop, weight: 1 }])),
+    ];
     let old = |prefix| HostRoute {
         metric: FibConfig::METRIC,
         protocol: PROTOCOL_BGP,
-        ..route(prefix, Some("10.13.76.101"), ETH0)
+        via: Via::Object(group),
+        ..route(prefix, None, ETH0)
     };
     let mut sim = Sim::on_machines(1, &texts, |address| {
         let mut machine = machine(address, &[]);
         if address.to_string() == "10.13.76.10" {
             machine.routes.extend([old(PREFIX), old("100.99.0.0/24")]);
+            machine.next_hops = Some(objects.to_vec());
         }
         machine
     });

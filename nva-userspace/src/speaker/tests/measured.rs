@@ -30,7 +30,7 @@ fn machine(address: IpAddr) -> Snapshot {
         links: vec![link(LO, "lo", true), link(ETH0, "eth0", true)],
         addresses: vec![own_address(ETH0, address)],
         neighbours: Vec::new(),
-        next_hops: Vec::new(),
+        next_hops: Some(Vec::new()),
         routes: vec![
             route(&format!("{a}.{b}.{c}.0/24"), None, ETH0),
             route("0.0.0.0/0", Some(&format!("{a}.{b}.{c}.1")), ETH0),

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::attributes::PathAttributes;
 use crate::config::Config;
-use crate::fib::{FibOp, FibRoute};
+use crate::fib::{FibItem, FibOp, FibRoute};
 use crate::fsm::{ConnectionId, Direction, State};
 use crate::host::{Address, Hop, HostEvent, HostRoute, Link, PROTOCOL_BGP, RouteKind, Snapshot, TABLE_MAIN, Via};
 use crate::net::{AfiSafi, Instant, Prefix};
@@ -469,12 +469,20 @@ impl Sim {
         self.fib_ops.push((index, op.clone()));
         self.speakers[index].handle_input(Input::FibDone { op: op.clone(), result }, self.now);
         if done {
-            let kind = op.route().kind();
-            let FibRoute { prefix, table, metric, protocol, hops } = op.route().clone();
-            let route = HostRoute { table, prefix, metric, protocol, kind, via: Via::Hops(hops) };
+            let told = |route: &FibRoute| {
+                let kind = route.kind();
+                let FibRoute { prefix, table, metric, protocol, via } = route.clone();
+                HostRoute { table, prefix, metric, protocol, kind, via }
+            };
             let event = match op {
-                FibOp::Install(_) | FibOp::Replace(_) => HostEvent::RouteSet(route),
-                FibOp::Withdraw(_) => HostEvent::RouteRemoved(route),
+                FibOp::Install(FibItem::Route(route)) | FibOp::Replace(FibItem::Route(route)) => {
+                    HostEvent::RouteSet(told(&route))
+                }
+                FibOp::Withdraw(FibItem::Route(route)) => HostEvent::RouteRemoved(told(&route)),
+                FibOp::Install(FibItem::Object(object)) | FibOp::Replace(FibItem::Object(object)) => {
+                    HostEvent::NextHopSet(object)
+                }
+                FibOp::Withdraw(FibItem::Object(object)) => HostEvent::NextHopRemoved(object.id),
             };
             self.speakers[index].handle_host([event], self.now);
         }
@@ -542,7 +550,7 @@ pub fn machine(address: IpAddr, loopbacks: &[IpAddr]) -> Snapshot {
         links: vec![link(LO, "lo", true), link(ETH0, "eth0", true)],
         addresses,
         neighbours: Vec::new(),
-        next_hops: Vec::new(),
+        next_hops: Some(Vec::new()),
         routes: vec![route(subnet, None, ETH0), route(default, Some(gateway), ETH0)],
     }
 }

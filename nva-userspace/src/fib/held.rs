@@ -1,0 +1,149 @@
+//! One thing in the kernel, be it a route or a next-hop object: what is known of it, and what is under way with it.
+
+use super::Failure;
+
+/// After so many refusals to replace a thing it is withdrawn, so that packets do not go for ever where nobody wants them.
+/// One may be for want of memory.
+const REPLACEMENTS: u32 = 2;
+
+/// What the kernel holds of one thing, as far as we know.
+#[derive(Debug)]
+pub(super) struct Held<T> {
+    installed: Option<T>,
+    /// What an operation that is under way leads to: this, or nothing.
+    in_flight: Option<Option<T>>,
+    /// The host's state has shown what is in flight.
+    echoed: bool,
+    /// What the host's state has shown last while an operation is in flight.
+    seen: Option<Option<T>>,
+    /// The host's state has shown what is installed: from then on, a difference is somebody else's doing.
+    confirmed: bool,
+    /// The last operation failed.
+    failure: Option<Failure>,
+}
+
+/// What is to be done to the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step<T> {
+    Install(T),
+    Replace(T),
+    Withdraw(T),
+}
+
+/// What an answer of the kernel's comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Answered {
+    /// The operation was carried out.
+    pub(super) done: bool,
+    /// What is installed is not what it was before.
+    pub(super) changed: bool,
+}
+
+impl<T> Default for Held<T> {
+    fn default() -> Held<T> {
+        Held { installed: None, in_flight: None, echoed: false, seen: None, confirmed: true, failure: None }
+    }
+}
+
+impl<T: Clone + PartialEq> Held<T> {
+    /// What is installed, as far as we know.
+    pub(super) fn installed(&self) -> Option<&T> {
+        self.installed.as_ref()
+    }
+
+    /// Everything that the kernel may hold now or soon.
+    pub(super) fn possible(&self) -> impl Iterator<Item = &T> {
+        let under_way = self.in_flight.iter().chain(&self.seen).flatten();
+        self.installed.iter().chain(under_way)
+    }
+
+    /// Whether it is installed, or will be if the kernel does what it was last told.
+    pub(super) fn is_there(&self) -> bool {
+        self.in_flight.as_ref().map_or(self.installed.is_some(), Option::is_some)
+    }
+
+    /// Whether an operation is under way.
+    pub(super) fn is_in_flight(&self) -> bool {
+        self.in_flight.is_some()
+    }
+
+    /// Whether there is nothing left to remember.
+    pub(super) fn is_gone(&self) -> bool {
+        self.installed.is_none() && self.in_flight.is_none()
+    }
+
+    /// Why the last operation failed, if it did.
+    pub(super) fn failure(&self) -> Option<&Failure> {
+        self.failure.as_ref()
+    }
+
+    /// Begins what is to be done, if anything is and nothing is under way. With `keep`, what is there is not
+    /// taken away.
+    pub(super) fn step(&mut self, desired: Option<&T>, keep: bool) -> Option<Step<T>> {
+        if self.in_flight.is_some() {
+            return None;
+        }
+        let tired = self.failure.as_ref().is_some_and(|failure| failure.attempts >= REPLACEMENTS);
+        let step = match (&self.installed, desired) {
+            (None, Some(new)) => Step::Install(new.clone()),
+            (Some(old), Some(new)) if old != new && tired && !keep => Step::Withdraw(old.clone()),
+            (Some(old), Some(new)) if old != new => Step::Replace(new.clone()),
+            (Some(old), None) if !keep => Step::Withdraw(old.clone()),
+            (Some(_), Some(_)) | (Some(_), None) | (None, None) => {
+                self.failure = None;
+                return None;
+            }
+        };
+        self.in_flight = Some(if matches!(step, Step::Withdraw(_)) { None } else { desired.cloned() });
+        self.echoed = false;
+        self.seen = None;
+        Some(step)
+    }
+
+    /// Takes in what the host's state shows. Whether that is not what we thought.
+    pub(super) fn observe(&mut self, seen: Option<&T>) -> bool {
+        if let Some(target) = &self.in_flight {
+            self.echoed |= target.as_ref() == seen;
+            self.seen = Some(seen.cloned());
+        } else if self.installed.as_ref() == seen {
+            self.confirmed = true;
+        } else if self.confirmed {
+            self.installed = seen.cloned();
+            return true;
+        }
+        false
+    }
+
+    /// What differs from here on is somebody else's doing.
+    pub(super) fn confirm(&mut self) {
+        self.confirmed = true;
+    }
+
+    /// Takes in the kernel's answer to what is under way; the error is its own text. `None` if nothing is.
+    pub(super) fn acknowledge(&mut self, result: Result<(), String>) -> Option<Answered> {
+        let target = self.in_flight.take()?;
+        match result {
+            Ok(()) => {
+                // What was seen after the echo is newer than the answer: answers wait for the rest of their batch.
+                let seen = self.seen.take().filter(|_| self.echoed);
+                let new = seen.unwrap_or(target);
+                let changed = self.installed != new;
+                self.installed = new;
+                self.confirmed = self.echoed;
+                self.failure = None;
+                Some(Answered { done: true, changed })
+            }
+            Err(reason) => {
+                let attempts = self.failure.as_ref().map_or(0, |failure| failure.attempts).saturating_add(1);
+                self.failure = Some(Failure { reason, attempts });
+                // Somebody may have taken away what was to be replaced: then the next try has to be another.
+                let seen = self.seen.take().filter(|_| self.confirmed);
+                let changed = seen.as_ref().is_some_and(|seen| *seen != self.installed);
+                if let Some(seen) = seen {
+                    self.installed = seen;
+                }
+                Some(Answered { done: false, changed })
+            }
+        }
+    }
+}
