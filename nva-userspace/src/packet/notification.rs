@@ -87,7 +87,7 @@ impl Notification {
     /// OPEN Message Error/Unsupported Capability: the families of which the peer should have announced one, as
     /// capabilities (RFC 5492 §5).
     pub fn no_common_family(required: &[AfiSafi]) -> Notification {
-        let mut data = Vec::with_capacity(6 * required.len());
+        let mut data = Vec::new();
         for family in required {
             let (afi, safi) = iana::family_codes(*family);
             data.push(iana::capability::MULTIPROTOCOL);
