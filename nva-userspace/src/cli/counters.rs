@@ -21,9 +21,7 @@ pub fn show(socket: &Path, rate: Option<u16>, json: bool) -> anyhow::Result<()> 
         }
         return Ok(());
     };
-    let (before, start): (XdpReply, Instant) = (ask(socket, &Request::Xdp)?, Instant::now());
-    thread::sleep(Duration::from_secs(u64::from(seconds)));
-    let (after, elapsed): (XdpReply, Duration) = (ask(socket, &Request::Xdp)?, start.elapsed());
+    let (before, after, elapsed) = twice(socket, Duration::from_secs(u64::from(seconds)))?;
     let rates = Rates::between(&before, after, elapsed);
     if json {
         println!("{}", serde_json::to_string_pretty(&rates)?);
@@ -31,6 +29,16 @@ pub fn show(socket: &Path, rate: Option<u16>, json: bool) -> anyhow::Result<()> 
         rates.print();
     }
     Ok(())
+}
+
+/// Two replies, about so long apart, and the time between them.
+#[expect(clippy::disallowed_methods, reason = "a command that is to measure for a time; nothing else waits for it")]
+fn twice(socket: &Path, apart: Duration) -> anyhow::Result<(XdpReply, XdpReply, Duration)> {
+    let before = ask(socket, &Request::Xdp)?;
+    let start = Instant::now();
+    thread::sleep(apart);
+    let after = ask(socket, &Request::Xdp)?;
+    Ok((before, after, start.elapsed()))
 }
 
 /// What was counted between two replies.
