@@ -143,6 +143,11 @@ impl Config {
         }
     }
 
+    /// Whether a connection from this address may come to that one of ours: where `local-address` is set, to no other.
+    pub fn takes_at(&self, remote: IpAddr, local: IpAddr) -> bool {
+        self.local_towards(remote).is_none_or(|wanted| wanted == local)
+    }
+
     fn peer_at(&self, address: IpAddr) -> Option<&PeerReach> {
         self.reach.iter().find(|reach| reach.remote.ip() == address)
     }

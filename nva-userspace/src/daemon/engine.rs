@@ -297,9 +297,10 @@ impl Daemon {
     fn accepted(&mut self, stream: TcpStream, endpoints: Endpoints) {
         let (remote, now) = (endpoints.remote_address(), self.clock.now());
         let first = first_ttl(&stream);
-        // RFC 5082 §3, and before it can become a member of a group, perhaps in somebody else's place.
+        // RFC 5082 §3 and `local-address`, before it can become a member of a group, perhaps in somebody else's place.
         let admitted = match self.config.ttl_of(remote) {
             Some(ttl) if !ttl.admits(first) => Err(Refusal::TooFar),
+            Some(_) if !self.config.takes_at(remote, endpoints.local.ip()) => Err(Refusal::LocalAddress),
             Some(_) | None => self.speaker.admit(remote, now),
         };
         let is_full = |peer: &PeerId| self.sessions.len_of(*peer) >= MOST_CONNECTIONS;

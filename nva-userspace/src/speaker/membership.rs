@@ -25,6 +25,8 @@ pub enum Refusal {
     Limit,
     /// The peer is further away than its `ttl-security` allows.
     TooFar,
+    /// It came to another address of ours than the peer's `local-address`.
+    LocalAddress,
     /// The peer has as many connections as it may have.
     TooMany,
     /// It was let in, never came to a session, and made room for somebody else.
@@ -33,12 +35,13 @@ pub enum Refusal {
 
 impl Refusal {
     /// All of them.
-    pub const ALL: [Refusal; 7] = [
+    pub const ALL: [Refusal; 8] = [
         Refusal::NoPeer,
         Refusal::ListenLimit,
         Refusal::Disabled,
         Refusal::Limit,
         Refusal::TooFar,
+        Refusal::LocalAddress,
         Refusal::TooMany,
         Refusal::MadeRoom,
     ];
@@ -51,6 +54,7 @@ impl Refusal {
             Refusal::Disabled => "disabled",
             Refusal::Limit => "prefix-limit",
             Refusal::TooFar => "too-far",
+            Refusal::LocalAddress => "local-address",
             Refusal::TooMany => "too-many-connections",
             Refusal::MadeRoom => "made-room",
         }
@@ -65,6 +69,7 @@ impl fmt::Display for Refusal {
             Refusal::Disabled => "the peer is disabled",
             Refusal::Limit => "a limit on the number of its prefixes has ended the peer's session",
             Refusal::TooFar => "the peer is further away than its ttl-security allows (RFC 5082)",
+            Refusal::LocalAddress => "it came to another address of ours than the peer's local-address",
             Refusal::TooMany => "the peer has too many connections already",
             Refusal::MadeRoom => "let in, it had no session yet when somebody else came and listen-limit was reached",
         })

@@ -76,6 +76,10 @@ fn what_holds_for_an_address() {
         let address = address.parse().expect("an address");
         let local = local.map(|text| text.parse().expect("an address"));
         assert_eq!((config.ttl_of(address), config.local_towards(address)), (ttl, local), "{address}");
+        for ours in ["10.0.0.9", "10.0.0.8", "10.0.0.7", "2001:db8::1", "192.0.2.2"] {
+            let ours = ours.parse().expect("an address");
+            assert_eq!(config.takes_at(address, ours), local.is_none_or(|local| local == ours), "{address} to {ours}");
+        }
     }
 }
 
