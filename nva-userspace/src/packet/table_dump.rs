@@ -8,7 +8,8 @@ use super::{DecodeError, MAX_EXTENDED_MESSAGE, header, iana, nlri, update};
 use crate::net::{AfiSafi, Prefix};
 
 /// Reads the attributes of a route in a table dump: the message that would announce it with them, decoded. What is wrong
-/// with them is treated as in a message: then `announced` is empty, and `faults` say why.
+/// with them is treated as in a message: then `announced` is empty, and `faults` say why. The flags of well-known
+/// attributes alone may be any.
 ///
 /// AS numbers take 4 octets (RFC 6396 §4.3.4). LOCAL_PREF and what else only an internal peer sends is understood where
 /// LOCAL_PREF is there.
@@ -74,7 +75,11 @@ impl Rewritten {
             {
                 self.write_reach(prefix, next_hop);
             } else {
-                self.octets.extend_from_slice(raw.octets);
+                // What the flags of a well-known attribute have to be is no news, and a dump has no session that could
+                // suffer: BIRD 2 writes 0 for LOCAL_PREF.
+                let (length, rest) = (raw.flags & attribute_flag::EXTENDED_LENGTH, raw.octets.get(1..));
+                self.octets.push(if is_well_known(raw.kind) { attribute_flag::TRANSITIVE | length } else { raw.flags });
+                self.octets.extend_from_slice(rest.unwrap_or_default());
             }
         }
     }
@@ -95,6 +100,11 @@ impl Rewritten {
         self.octets.extend_from_slice(&length.to_be_bytes());
         self.octets.extend_from_slice(&value);
     }
+}
+
+/// Whether every speaker knows the type, so that neither of its flags says anything.
+fn is_well_known(kind: u8) -> bool {
+    attribute::rule(kind).is_some_and(|rule| rule.flags == attribute_flag::TRANSITIVE)
 }
 
 /// The next hop in an MP_REACH_NLRI that has nothing else (RFC 6396 §4.3.4), or, as some write it, everything.
@@ -159,6 +169,18 @@ mod tests {
         let external = with(&[&next_hop[..], &originator].concat());
         let update = decode_table_entry(prefix("10.0.0.0/8"), &external).expect("well formed");
         assert_eq!((update.attributes.reflection, update.faults.len()), (None, 1));
+    }
+
+    #[test]
+    fn flags_of_well_known_attributes_may_be_any() {
+        let next_hop = [0, 3, 4, 192, 0, 2, 1];
+        let more = [&next_hop[..], &[0, 5, 4, 0, 0, 0, 7], &[0x10, 6, 0, 0]].concat();
+        let update = decode_table_entry(prefix("10.0.0.0/8"), &with(&more)).expect("well formed");
+        assert_eq!((update.faults.len(), update.announced.len()), (0, 1));
+        assert_eq!((update.attributes.local_pref, update.attributes.atomic_aggregate), (Some(7), true));
+        let optional = [&next_hop[..], &[0x40, 4, 4, 0, 0, 0, 7]].concat();
+        let update = decode_table_entry(prefix("10.0.0.0/8"), &with(&optional)).expect("no reset");
+        assert_eq!((update.faults.len(), update.announced.len()), (1, 0), "MED is optional");
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub struct Counts {
     pub records: u64,
     /// Records that were not read, by the reason.
     pub skipped: BTreeMap<String, u64>,
+    /// How many of these are not what their headers say.
+    pub unreadable: u64,
 }
 
 /// Octets read at once.
@@ -65,7 +67,10 @@ fn read_from(mut file: impl Read, mut each: impl FnMut(MrtRoute) -> anyhow::Resu
                 continue;
             }
             Ok(Record::Skipped(why)) => why.to_owned(),
-            Err(error) => format!("unreadable: {error}"),
+            Err(error) => {
+                counts.unreadable += 1;
+                format!("unreadable: {error}")
+            }
         };
         *counts.skipped.entry(skipped).or_default() += 1;
     }

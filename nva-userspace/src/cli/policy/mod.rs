@@ -30,25 +30,46 @@ pub fn policy(command: PolicyCommand) -> anyhow::Result<()> {
 fn run(test: &PolicyTest, out: &mut impl Write) -> anyhow::Result<()> {
     let config = Config::load(&test.config)?;
     let trial = Trial::new(&config, test)?;
-    let unexpected = match &test.mrt {
+    let findings = match &test.mrt {
         Some(file) => run_file(&trial, file, test, out)?,
         None => run_routes(&trial, test, out)?,
     };
     out.flush()?;
-    match (unexpected, test.expect) {
-        (0, _) | (_, None) => Ok(()),
-        (count, Some(Expected::Accept)) => bail!("{count} of the routes rejected, all expected to be accepted"),
-        (count, Some(Expected::Reject)) => bail!("{count} of the routes accepted, all expected to be rejected"),
+    let Some(expected) = test.expect else { return Ok(()) };
+    let Findings { evaluated, unexpected, malformed } = findings;
+    match (unexpected, expected) {
+        (0, _) => {}
+        (count, Expected::Accept) => bail!("{count} of the routes rejected, all expected to be accepted"),
+        (count, Expected::Reject) => bail!("{count} of the routes accepted, all expected to be rejected"),
     }
+    if malformed > 0 {
+        bail!("malformed: {malformed} of the routes and records, about which the policies could not decide");
+    }
+    if evaluated == 0 {
+        bail!("there is no route that the policies could decide about");
+    }
+    Ok(())
 }
 
-/// Prints a verdict about each route; says how many are not what was expected.
-fn run_routes(trial: &Trial<'_>, test: &PolicyTest, out: &mut impl Write) -> anyhow::Result<u64> {
-    let mut unexpected = 0;
+/// What `--expect` asks.
+#[derive(Clone, Copy, Debug, Default)]
+struct Findings {
+    /// Routes that the policies decided about.
+    evaluated: u64,
+    /// Those that were decided about otherwise than expected.
+    unexpected: u64,
+    /// Routes that cannot be used, and records that cannot be read.
+    malformed: u64,
+}
+
+/// Prints a verdict about each route.
+fn run_routes(trial: &Trial<'_>, test: &PolicyTest, out: &mut impl Write) -> anyhow::Result<Findings> {
+    let mut findings = Findings::default();
     for (index, text) in test.routes.iter().enumerate() {
         let route: RouteText = text.parse().with_context(|| format!("--route {text:?}"))?;
         let verdict = trial.verdict(&route).with_context(|| format!("--route {text:?}"))?;
-        unexpected += u64::from(is_unexpected(test.expect, verdict.disposition()));
+        findings.evaluated += 1;
+        findings.unexpected += u64::from(is_unexpected(test.expect, verdict.disposition()));
         match test.json {
             true => write_json(&verdict, out)?,
             false => {
@@ -59,11 +80,11 @@ fn run_routes(trial: &Trial<'_>, test: &PolicyTest, out: &mut impl Write) -> any
             }
         }
     }
-    Ok(unexpected)
+    Ok(findings)
 }
 
-/// Prints what became of the routes of a file; says how many are not what was expected.
-fn run_file(trial: &Trial<'_>, file: &Path, test: &PolicyTest, out: &mut impl Write) -> anyhow::Result<u64> {
+/// Prints what became of the routes of a file.
+fn run_file(trial: &Trial<'_>, file: &Path, test: &PolicyTest, out: &mut impl Write) -> anyhow::Result<Findings> {
     let mut summary = Summary::default();
     let mut sources = trial::Sources::new(trial);
     let counts = dump::read(file, |route| {
@@ -86,11 +107,14 @@ fn run_file(trial: &Trial<'_>, file: &Path, test: &PolicyTest, out: &mut impl Wr
         }
         summary.report(trial, &counts).write(out)?;
     }
-    Ok(match test.expect {
+    let (accepted, rejected) = (summary.total(Disposition::Accept), summary.total(Disposition::Reject));
+    let unexpected = match test.expect {
         None => 0,
-        Some(Expected::Accept) => summary.total(Disposition::Reject),
-        Some(Expected::Reject) => summary.total(Disposition::Accept),
-    })
+        Some(Expected::Accept) => rejected,
+        Some(Expected::Reject) => accepted,
+    };
+    let malformed = summary.total_malformed() + counts.unreadable;
+    Ok(Findings { evaluated: accepted + rejected, unexpected, malformed })
 }
 
 fn is_unexpected(expected: Option<Expected>, disposition: Disposition) -> bool {

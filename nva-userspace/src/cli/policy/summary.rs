@@ -48,6 +48,11 @@ impl Summary {
         *self.malformed.entry(if known { problem } else { "other malformed routes".to_owned() }).or_default() += 1;
     }
 
+    /// How many routes cannot be used.
+    pub fn total_malformed(&self) -> u64 {
+        self.malformed.values().sum()
+    }
+
     /// How many routes ended so.
     pub fn total(&self, wanted: Disposition) -> u64 {
         self.rows.iter().filter(|(_, disposition, _)| *disposition == wanted).map(|(.., count)| count).sum()

@@ -279,6 +279,34 @@ fn a_file_route_by_route_and_as_json() {
     assert_eq!(result, Err("1 of the routes rejected, all expected to be accepted".to_owned()));
 }
 
+/// A pipeline is not to take a file for good of which nothing, or not everything, was looked at.
+#[test]
+fn an_expectation_needs_routes_and_nothing_malformed() {
+    let scene = Scene::new();
+    let peers = index(&[("10.13.76.100", 65100)]);
+    let good = entries("10.0.0.0/8", false, &[(0, attributes(&[65100], "192.0.2.1"))]);
+    let no_origin = entries("10.1.0.0/16", false, &[(0, attributes(&[65100], "192.0.2.1")[4..].to_vec())]);
+    let no_such_peer = entries("10.1.0.0/16", false, &[(7, attributes(&[65100], "192.0.2.1"))]);
+    let without_flags = [&attributes(&[65100], "192.0.2.1")[..], &[0, 5, 4, 0, 0, 0, 100]].concat();
+    let as_of_bird = entries("10.2.0.0/16", false, &[(0, without_flags)]);
+    let nothing = "there is no route that the policies could decide about";
+    let malformed = "malformed: 1 of the routes and records, about which the policies could not decide";
+    for (octets, expected) in [
+        (Vec::new(), Err(nothing)),
+        (peers.clone(), Err(nothing)),
+        ([&peers[..], &good, &no_origin].concat(), Err(malformed)),
+        ([&peers[..], &no_origin].concat(), Err(malformed)),
+        ([&peers[..], &good, &no_such_peer].concat(), Err(malformed)),
+        ([&peers[..], &good, &as_of_bird].concat(), Ok(())),
+    ] {
+        let file = scene.write("table", &octets);
+        let words = ["-p", "in", "--mrt", file.to_str().expect("text")];
+        let (_, result) = scene.run(&[&words[..], &["--expect", "accept"]].concat());
+        assert_eq!(result, expected.map_err(str::to_owned));
+        assert_eq!(scene.run(&words).1, Ok(()), "nothing is expected");
+    }
+}
+
 #[test]
 fn a_file_that_ends_too_early_says_where() {
     let scene = Scene::new();
