@@ -30,7 +30,7 @@ pub use community_match::{
 pub use evaluate::{Decider, Outcome, Step, evaluate, trace};
 pub use next_hop::{
     Ineligible, NextHopMode, NextHopModeError, NextHopRule, PeerView, Withheld, inbound_next_hop,
-    inbound_next_hop_fault, outbound_next_hop,
+    inbound_next_hop_fault, outbound_next_hop, set_next_hop,
 };
 pub use peer_match::{Party, PeerMatch, PeerMatchError};
 pub use prefix_list::{PrefixList, PrefixMatch, PrefixMatchError};

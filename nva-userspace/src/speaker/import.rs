@@ -47,7 +47,10 @@ pub fn import(received: &Route, from: Sender<'_>, host: &HostState, interner: &m
             let NextHop::Via(address) = received.next_hop else { return Import::Accepted(received.clone()) };
             // What the policy says about the next hop ends here, as an address (invariant 9).
             match policy::inbound_next_hop(address, mode, view, host) {
-                Err(fault) => Import::Rejected(rejected_next_hop(address, fault)),
+                Err(fault) => {
+                    let at_fault = policy::set_next_hop(mode, view).unwrap_or(address);
+                    Import::Rejected(rejected_next_hop(at_fault, fault))
+                }
                 Ok(address) => {
                     let attributes = with_local_as(received, attributes, from.own);
                     let attributes = last_choice(received, attributes, from);

@@ -36,6 +36,15 @@ pub fn inbound_next_hop_fault(next_hop: IpAddr, peer: &PeerView, host: &HostStat
     (one_hop && !adjacent).then_some(Ineligible::NotOnSubnet)
 }
 
+/// What the import policy puts in the place of the next hop that was received, usable or not; `None`: nothing.
+pub fn set_next_hop(mode: Option<NextHopMode>, peer: &PeerView) -> Option<IpAddr> {
+    match mode? {
+        NextHopMode::Address(address) => Some(address),
+        NextHopMode::PeerAddress => Some(peer.peer_address),
+        NextHopMode::Auto | NextHopMode::SelfAddress | NextHopMode::Keep | NextHopMode::Gateway => None,
+    }
+}
+
 /// The next hop that the import policy leaves a route with: `Address` and `PeerAddress` replace the received one, which
 /// then need not lie on a subnet of ours; every other mode leaves it and has no effect on what others are told.
 pub fn inbound_next_hop(
@@ -44,13 +53,7 @@ pub fn inbound_next_hop(
     peer: &PeerView,
     host: &HostState,
 ) -> Result<IpAddr, Ineligible> {
-    let next_hop = match mode {
-        Some(NextHopMode::Address(address)) => address,
-        Some(NextHopMode::PeerAddress) => peer.peer_address,
-        Some(NextHopMode::Auto | NextHopMode::SelfAddress | NextHopMode::Keep | NextHopMode::Gateway) | None => {
-            return Ok(received);
-        }
-    };
+    let Some(next_hop) = set_next_hop(mode, peer) else { return Ok(received) };
     if AfiSafi::of(next_hop) != AfiSafi::of(received) {
         Err(Ineligible::Family)
     } else if is_ours(next_hop, peer, host) {

@@ -15,7 +15,7 @@ mod outbound;
 #[cfg(test)]
 mod tests;
 
-pub use inbound::{Ineligible, inbound_next_hop, inbound_next_hop_fault};
+pub use inbound::{Ineligible, inbound_next_hop, inbound_next_hop_fault, set_next_hop};
 pub use mode::{NextHopMode, NextHopModeError};
 pub use outbound::{NextHopRule, Withheld, outbound_next_hop};
 

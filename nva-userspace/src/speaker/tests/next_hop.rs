@@ -89,6 +89,16 @@ fn an_inbound_address_replaces_the_received_one_for_good() {
     assert_eq!(received.next_hop.to_string(), "10.13.76.77");
 }
 
+/// The one that the operator wrote is at fault, not the one that came in.
+#[test]
+fn an_inbound_address_of_our_own_is_the_one_that_is_named() {
+    let mut sim = network("10.13.76.10", "");
+    sim.announce(LEAF, HUB, PREFIX, "10.13.76.101", &path(&[65101]));
+    sim.run_for(SOON);
+    let candidates = sim.speakers[HUB].rib().candidates(PREFIX.parse().expect("a prefix"));
+    assert_eq!(candidates[0].standing.to_string(), "next hop 10.13.76.10 is an address of our own");
+}
+
 #[test]
 fn p3_a_next_hop_alone_is_reason_enough_to_tell_again() {
     let mut sim = network("auto", "next-hop = \"keep\"");
