@@ -145,18 +145,19 @@ impl fmt::Display for Notification {
     }
 }
 
-/// Prints a peer's text such that it cannot forge a line of a log (RFC 9003 §6).
+/// Prints a peer's text such that it cannot forge a line of a log, nor turn what stands beside it around (RFC 9003 §6).
+/// Letters of all scripts stay as they are.
 struct Quoted<'a>(&'a str);
 
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_char('"')?;
-        for character in self.0.chars() {
-            match character {
-                '"' | '\\' => write!(f, "\\{character}")?,
-                _ if character.is_control() => write!(f, "{}", character.escape_default())?,
-                _ => f.write_char(character)?,
+        // An apostrophe would be escaped as well, and need not be.
+        for (index, part) in self.0.split('\'').enumerate() {
+            if index > 0 {
+                f.write_char('\'')?;
             }
+            write!(f, "{}", part.escape_debug())?;
         }
         f.write_char('"')
     }
@@ -210,6 +211,24 @@ mod tests {
         ];
         for (notification, text) in table {
             assert_eq!(notification.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_text_cannot_change_what_stands_beside_it() {
+        let shown = |text: &str| Notification::administrative_shutdown(text).to_string();
+        for (text, expected) in [
+            ("a\u{202e}b\u{2066}c", r"a\u{202e}b\u{2066}c"),
+            ("a\u{2028}b\u{2029}c\u{85}d", r"a\u{2028}b\u{2029}c\u{85}d"),
+            ("a\u{200b}b\u{feff}c\u{ad}d\u{e0041}e", r"a\u{200b}b\u{feff}c\u{ad}d\u{e0041}e"),
+            ("a\r\n\u{1b}[2J\u{0}\u{9b}", r"a\r\n\u{1b}[2J\0\u{9b}"),
+            ("it's \"over\" \\", r#"it's \"over\" \\"#),
+            (
+                "é e\u{301} Wartung für 保守 обслуживание सेवा บำรุง 🚧",
+                "é e\u{301} Wartung für 保守 обслуживание सेवा บำรุง 🚧",
+            ),
+        ] {
+            assert_eq!(shown(text), format!("Cease/Administrative Shutdown \"{expected}\""));
         }
     }
 
