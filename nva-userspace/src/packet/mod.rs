@@ -41,6 +41,7 @@ pub use message::{
     Announced, Capability, CodecContext, GracefulRestart, Message, NextHop, Notification, Open, RefreshSubtype,
     RestartFamily, RouteRefresh, Update,
 };
+pub use notification::MAX_COMMUNICATION;
 pub use route_refresh::encode_refresh;
 pub use table_dump::decode_table_entry;
 pub use update::{encode_announcement, encode_end_of_rib, encode_withdrawal};

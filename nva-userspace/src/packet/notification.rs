@@ -11,7 +11,7 @@ use super::{EncodeError, MAX_MESSAGE};
 use crate::net::AfiSafi;
 
 /// The most octets that a shutdown communication has (RFC 9003 §2).
-const MAX_COMMUNICATION: usize = 255;
+pub const MAX_COMMUNICATION: usize = 255;
 
 /// The most data that fits behind the header, the code and the subcode.
 const MAX_DATA: usize = MAX_MESSAGE - HEADER_LEN - 2;

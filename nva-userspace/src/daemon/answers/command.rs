@@ -3,6 +3,7 @@
 use super::refuse;
 use crate::control::{Command, Direction, Done, DoneReply, PeerChoice, Refusal, Rows};
 use crate::net::Instant;
+use crate::packet::MAX_COMMUNICATION;
 use crate::route::PeerId;
 use crate::speaker::{Peer, Refreshed, Reset, Speaker};
 
@@ -12,6 +13,10 @@ const ALIKE: f64 = 0.7;
 /// Carries out a command.
 pub fn command(speaker: &mut Speaker, command: &Command, now: Instant) -> Result<DoneReply, Refusal> {
     let choice = match command {
+        Command::Disable { message, .. } | Command::Reset { message, .. } if message.len() > MAX_COMMUNICATION => {
+            let most = MAX_COMMUNICATION;
+            return refuse(format!("the message takes {} octets (UTF-8): {most} fit (RFC 9003)", message.len()));
+        }
         Command::Disable { peers, .. }
         | Command::Enable { peers }
         | Command::Reset { peers, .. }
@@ -153,7 +158,10 @@ pub fn unknown<'a>(kind: &str, name: &str, known: impl Iterator<Item = &'a str>)
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::config::Config;
 
     #[test]
     fn stars_stand_for_any_text() {
@@ -171,6 +179,30 @@ mod tests {
         ];
         for (pattern, text, expected) in cases {
             assert_eq!(fits(pattern, text), expected, "{pattern} {text}");
+        }
+    }
+
+    /// What is cut off could be what matters.
+    #[test]
+    fn a_message_that_does_not_fit_is_refused() {
+        let config = Config::parse(
+            "nva.toml",
+            "[router]\nasn = 65000\nrouter-id = \"10.0.0.1\"\n\
+             [[peer]]\nname = \"rs0\"\naddress = \"10.0.0.2\"\nasn = 65001\n",
+        );
+        let mut speaker = Speaker::new(config.expect("good").speaker);
+        let now = Instant::from_origin(Duration::ZERO);
+        let peers = PeerChoice { all: true, ..PeerChoice::default() };
+        let fits = format!("{}a", "é".repeat(127));
+        let long = "é".repeat(128);
+        let refused = Err("the message takes 256 octets (UTF-8): 255 fit (RFC 9003)".to_owned());
+        for (message, done) in [(&long, refused), (&fits, Ok(1))] {
+            let (peers, message) = (peers.clone(), message.clone());
+            let disable = Command::Disable { peers: peers.clone(), message: message.clone() };
+            for order in [disable, Command::Reset { peers, message }] {
+                let rows = command(&mut speaker, &order, now).map(|reply| reply.rows.len());
+                assert_eq!(rows.map_err(|refusal| refusal.error), done, "{order:?}");
+            }
         }
     }
 
