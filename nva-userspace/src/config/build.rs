@@ -26,6 +26,9 @@ const MOST_PATHS: usize = 64;
 /// Names longer than this no interface has (`IFNAMSIZ`).
 const INTERFACE_NAME_MAX: usize = 15;
 
+/// Longer paths no socket has (`sun_path` without its NUL, unix(7)).
+const SOCKET_PATH_MAX: usize = 107;
+
 /// Understands the file; `None`, with a problem noted, where nothing sensible could be made of it.
 pub(super) fn build(file: File, text: &str, problems: &mut Problems<'_>) -> Option<Config> {
     let text = security::without_secrets(text, &file);
@@ -129,6 +132,11 @@ fn listen(router: &RouterTable, problems: &mut Problems<'_>) -> Vec<SocketAddr> 
             Ok(address) if addresses.contains(&address) => {
                 problems.add(text.span(), format_args!("{address} is listened on twice"));
             }
+            Ok(SocketAddr::V6(address)) if address.ip().is_unicast_link_local() && address.scope_id() == 0 => {
+                let advice = "write \"[::]:179\" for all interfaces";
+                let problem = format_args!("{} is on every interface, and does not say on which: {advice}", address.ip());
+                problems.add(text.span(), problem);
+            }
             Ok(address) => addresses.push(address),
             Err(_) => problems.add(
                 text.span(),
@@ -189,8 +197,16 @@ fn xdp(table: XdpTable, problems: &mut Problems<'_>) -> XdpConfig {
 
 fn control_socket(path: Option<Text>, problems: &mut Problems<'_>) -> PathBuf {
     let Some(path) = path else { return PathBuf::from(DEFAULT_CONTROL_SOCKET) };
-    if path.get_ref().is_empty() {
-        problems.add(path.span(), format_args!("the path is empty: leave the key out for {DEFAULT_CONTROL_SOCKET:?}"));
+    match path.get_ref().len() {
+        0 => {
+            let problem = format_args!("the path is empty: leave the key out for {DEFAULT_CONTROL_SOCKET:?}");
+            problems.add(path.span(), problem);
+        }
+        1..=SOCKET_PATH_MAX => {}
+        length => {
+            let most = SOCKET_PATH_MAX;
+            problems.add(path.span(), format_args!("the path of a socket has at most {most} octets, not {length}"));
+        }
     }
     PathBuf::from(path.into_inner())
 }

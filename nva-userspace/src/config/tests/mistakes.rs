@@ -39,6 +39,14 @@ fn in_the_router_table() {
         &[
             ("listen = \"0.0.0.0\"\n", "4:10: expected a list: write [\"0.0.0.0\"]"),
             ("listen = [\"::1\", \"[::1]:179\"]\n", "4:18: [::1]:179 is listened on twice"),
+            (
+                "listen = [\"fe80::1\"]\n",
+                "4:11: fe80::1 is on every interface, and does not say on which: write \"[::]:179\" for all interfaces",
+            ),
+            (
+                "listen = [\"::\", \"[fe80::1]:1179\"]\n",
+                "4:17: fe80::1 is on every interface, and does not say on which: write \"[::]:179\" for all interfaces",
+            ),
             ("max-paths = -1\n", "4:13: expected a whole number, not -1"),
             ("max-paths = 65\n", "4:13: max-paths is 65: choose from 1 to 64"),
             ("multipath-relax = \"yes\"\n", "4:19: expected true or false, not \"yes\""),
@@ -46,6 +54,15 @@ fn in_the_router_table() {
             ("[router]\nasn = 1\n", "4:2: `router` stands here for the second time"),
         ],
     );
+}
+
+#[test]
+fn in_a_path_that_no_socket_can_have() {
+    let socket = |length: usize| format!("{ROUTER}control-socket = \"/{}\"\n", "s".repeat(length - 1));
+    assert_eq!(config(&socket(107)).control_socket.as_os_str().len(), 107);
+    each(&socket(108), &[("", "4:18: the path of a socket has at most 107 octets, not 108")]);
+    let scoped = config(&format!("{ROUTER}listen = [\"[fe80::1%2]:179\"]\n"));
+    assert_eq!(scoped.listen[0].to_string(), "[fe80::1%2]:179");
 }
 
 #[test]
