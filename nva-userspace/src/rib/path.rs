@@ -93,12 +93,12 @@ impl fmt::Display for Rejection {
             Rejection::ForeignNextHop { address } => {
                 write!(f, "next hop {address} is neither the peer nor on a subnet shared with it")
             }
-            Rejection::Policy { decided_by } => write!(f, "rejected by {decided_by}"),
+            Rejection::Policy { decided_by } => f.write_str(decided_by),
             Rejection::ImportLimit { limit } => write!(f, "the peer's import-limit of {limit} prefixes is reached"),
             Rejection::Presence { server } => {
                 write!(f, "no route, but a sign that the hub shares out paths to {server}")
             }
-            Rejection::Guard { rule } => write!(f, "rejected by guard: {rule}"),
+            Rejection::Guard { rule } => f.write_str(rule),
         }
     }
 }

@@ -258,7 +258,7 @@ fn a_peer_that_is_not_told_has_a_reason() {
 fn a_route_that_is_not_used_has_a_reason() {
     let network = Network::new();
     let cases = [
-        (STOLEN, "one", "rejected", "rejected by policy from-leaves, statement stolen"),
+        (STOLEN, "one", "rejected", "policy from-leaves, statement stolen"),
         (LOOP, "one", "rejected", "our own AS 65000 is in the AS path"),
         (AWAY, "far", "ineligible", "next hop 192.0.2.1 is unreachable"),
         (PLAIN, "two", "lost", "one is better: shorter AS path"),
