@@ -91,6 +91,32 @@ impl Prefix {
         self.len() == self.family().address_bits()
     }
 
+    /// What all addresses of the prefix are reserved for, so that no packet to one of them is forwarded (RFC 1122
+    /// §3.2.1.3, RFC 1812 §5.3.7, RFC 4291 §2.5); `None` if there may be machines behind a router. IPv4's link-local
+    /// addresses are not among them: Azure and others use these like any other address of a subnet.
+    pub fn reserved_for(self) -> Option<&'static str> {
+        match self.address() {
+            IpAddr::V4(address) => match address.octets()[0] {
+                // Shorter ones, such as one half of everything, begin with 0 as well.
+                0 if self.len() >= 8 => Some("machines that do not know their network"),
+                127 => Some("loopback"),
+                224..=239 => Some("multicast"),
+                240..=255 => Some("future use"),
+                0..=223 => None,
+            },
+            IpAddr::V6(address) => {
+                let first = address.segments()[0];
+                match self.len() {
+                    128 if address.is_loopback() => Some("loopback"),
+                    128 if address.is_unspecified() => Some("machines that have no address yet"),
+                    10.. if first & 0xffc0 == 0xfe80 => Some("a single link"),
+                    8.. if first & 0xff00 == 0xff00 => Some("multicast"),
+                    _ => None,
+                }
+            }
+        }
+    }
+
     /// Whether the address lies in the prefix; never across families.
     pub fn contains(self, address: IpAddr) -> bool {
         self.0.contains(&address)
@@ -152,6 +178,45 @@ mod tests {
             "10.13.76.77/24".parse::<Prefix>(),
             Err(PrefixError::HostBits { given: "10.13.76.77/24".into(), canonical: prefix })
         );
+    }
+
+    #[test]
+    fn prefixes_that_no_packet_is_forwarded_to() {
+        for text in [
+            "0.0.0.0/0",
+            "0.0.0.0/1",
+            "0.0.0.0/7",
+            "10.0.0.0/8",
+            "100.0.0.100/32",
+            "192.0.0.0/2",
+            "126.0.0.0/7",
+            "169.254.0.0/16",
+            "::/0",
+            "::/96",
+            "8000::/1",
+            "2001:db8::/32",
+        ] {
+            assert_eq!(text.parse::<Prefix>().expect("a prefix").reserved_for(), None, "{text}");
+        }
+        for text in [
+            "0.0.0.0/8",
+            "0.1.2.0/24",
+            "0.0.0.0/32",
+            "127.0.0.0/8",
+            "127.0.0.1/32",
+            "224.0.0.0/4",
+            "239.1.1.1/32",
+            "240.0.0.0/4",
+            "255.255.255.255/32",
+            "ff02::/16",
+            "ff00::/8",
+            "fe80::/10",
+            "fe80::1/128",
+            "::1/128",
+            "::/128",
+        ] {
+            assert!(text.parse::<Prefix>().expect("a prefix").reserved_for().is_some(), "{text}");
+        }
     }
 
     #[test]

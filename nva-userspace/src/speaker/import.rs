@@ -107,8 +107,8 @@ fn last_choice(received: &Route, changed: Option<PathAttributes>, from: Sender<'
 
 fn check(received: &Route, from: Sender<'_>, host: &HostState) -> Result<(), Rejection> {
     let Sender { config, view, .. } = from;
-    if !is_routable(received.prefix) {
-        let rule = format!("{} is no prefix of single machines that can be reached (RFC 4271 §6.3)", received.prefix);
+    if let Some(what) = received.prefix.reserved_for() {
+        let rule = format!("{} is reserved for {what} (RFC 4271 §6.3)", received.prefix);
         return Err(Rejection::Guard { rule: rule.into() });
     }
     if received.attributes.had_as_sets() && !config.allow_as_sets {
@@ -147,23 +147,6 @@ fn check_first_as(received: &Route) -> Result<(), Rejection> {
     }
     let rule = format!("the AS path does not begin with the peer's AS {asn} (enforce-first-as)");
     Err(Rejection::Guard { rule: rule.into() })
-}
-
-/// Whether packets for a prefix may be forwarded at all: not multicast, loopback, link-local of IPv6, nor the reserved
-/// class E (RFC 1812 §5.3.7, RFC 4291 §2.5).
-fn is_routable(prefix: Prefix) -> bool {
-    match prefix.address() {
-        IpAddr::V4(address) => {
-            let first = address.octets()[0];
-            first < 224 && first != 127
-        }
-        IpAddr::V6(address) => {
-            let first = address.segments()[0];
-            let is_link_local = prefix.len() >= 10 && first & 0xffc0 == 0xfe80;
-            let is_multicast = prefix.len() >= 8 && first & 0xff00 == 0xff00;
-            !(is_link_local || is_multicast || address.is_loopback() && prefix.is_host())
-        }
-    }
 }
 
 fn rejected_next_hop(address: IpAddr, fault: Ineligible) -> Rejection {
@@ -205,21 +188,4 @@ pub fn outdated<'a>(routes: impl Iterator<Item = Received<'a>>, view: &PeerView,
 /// A route as it came in.
 pub fn received_route(prefix: Prefix, next_hop: IpAddr, attributes: Attributes, source: &Arc<Source>) -> Route {
     Route { prefix, next_hop: NextHop::Via(next_hop), attributes, source: Arc::clone(source) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_prefixes_of_single_machines_are_routable() {
-        let routable =
-            ["0.0.0.0/0", "10.0.0.0/8", "100.0.0.100/32", "192.0.0.0/2", "126.0.0.0/7", "::/0", "2001:db8::/32"];
-        let others = ["224.0.0.0/4", "239.1.1.1/32", "240.0.0.0/4", "127.0.0.0/8", "ff02::/16", "fe80::/10", "::1/128"];
-        for (prefixes, expected) in [(&routable[..], true), (&others[..], false)] {
-            for text in prefixes {
-                assert_eq!(is_routable(text.parse().expect("a prefix")), expected, "{text}");
-            }
-        }
-    }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::path;
 use super::sim::{Sim, loopback_added};
 use crate::rib::Standing;
 
@@ -45,6 +46,23 @@ fn a_rejected_route_is_kept_with_its_reason() {
     let candidates = sim.speakers[1].rib().candidates(prefix);
     assert!(matches!(candidates[0].standing, Standing::Rejected(_)));
     assert_eq!(candidates[0].standing.to_string(), "no statement matched (default: reject, RFC 8212)");
+}
+
+/// Shorter prefixes that begin with the same address may be one half of everything.
+#[test]
+fn a_prefix_without_machines_behind_a_router_is_rejected() {
+    let mut sim = up(&pair("", "", "", "import = [\"all\"]"));
+    for (prefix, expected) in [
+        ("0.0.0.0/8", "0.0.0.0/8 is reserved for machines that do not know their network (RFC 4271 §6.3)"),
+        ("224.1.0.0/16", "224.1.0.0/16 is reserved for multicast (RFC 4271 §6.3)"),
+        ("0.0.0.0/0", "best"),
+        ("0.0.0.0/1", "best"),
+    ] {
+        sim.announce(0, 1, prefix, "10.13.76.10", &path(&[65001]));
+        sim.run_for(SECONDS_30);
+        let candidates = sim.speakers[1].rib().candidates(prefix.parse().expect("a prefix"));
+        assert_eq!(candidates[0].standing.to_string(), expected);
+    }
 }
 
 #[test]
