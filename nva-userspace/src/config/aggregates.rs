@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::error::Problems;
 use super::file::{AggregateTable, Text};
-use super::values::{parse, parse_all};
+use super::values::{own_prefix, parse_all};
 use crate::net::Prefix;
 use crate::policy::{AnyCommunity, Chain, Disposition, Policy, Statement};
 use crate::speaker::{AggregateConfig, Originate};
@@ -26,7 +26,7 @@ pub(super) fn build(
             None => Chain { policies: Vec::new(), default: Disposition::Accept },
         };
         let communities = parse_all::<AnyCommunity>(&table.communities, problems).into_iter().collect();
-        let Some(prefix) = parse::<Prefix>(&table.prefix, problems) else { continue };
+        let Some(prefix) = own_prefix(&table.prefix, problems) else { continue };
         if !known.insert(prefix) {
             problems.add(table.prefix.span(), format_args!("there is a second aggregate for {prefix}"));
         }

@@ -8,12 +8,12 @@ use toml::Spanned;
 
 use super::error::Problems;
 use super::file::{AsnText, FibTable, File, OriginateTable, RouterTable, Text, XdpTable};
-use super::values::parse;
+use super::values::own_prefix;
 use super::{
     BGP_PORT, Config, DEFAULT_CONTROL_SOCKET, XdpConfig, aggregates, azure, listen, peers, policies, security,
 };
 use crate::fib::FibConfig;
-use crate::net::{Asn, Prefix, RouterId};
+use crate::net::{Asn, RouterId};
 use crate::rib::DecisionConfig;
 use crate::speaker::{Originate, PeerConfig, SpeakerConfig};
 
@@ -164,7 +164,7 @@ fn decision(router: &RouterTable, problems: &mut Problems<'_>) -> DecisionConfig
 }
 
 fn originate(table: OriginateTable, problems: &mut Problems<'_>) -> Originate {
-    let prefixes = table.prefixes.iter().filter_map(|text| parse::<Prefix>(text, problems)).collect();
+    let prefixes = table.prefixes.iter().filter_map(|text| own_prefix(text, problems)).collect();
     let interfaces = interface_names(table.interfaces, problems);
     let connected = interface_names(table.connected, problems);
     Originate { interfaces, connected, prefixes }

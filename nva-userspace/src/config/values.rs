@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use super::error::Problems;
 use super::file::Text;
+use crate::net::Prefix;
 
 /// Parses text where it stands, or notes what is wrong with it.
 pub(super) fn parse<T>(text: &Text, problems: &mut Problems<'_>) -> Option<T>
@@ -22,6 +23,20 @@ where
     T::Err: std::fmt::Display,
 {
     texts.iter().filter_map(|text| parse(text, problems)).collect()
+}
+
+/// Parses a prefix that others are to be told of as ours.
+pub(super) fn own_prefix(text: &Text, problems: &mut Problems<'_>) -> Option<Prefix> {
+    let prefix = parse::<Prefix>(text, problems)?;
+    // RFC 3927 §7: not even where peers' routes to them are taken.
+    let is_link_local = |prefix: Prefix| match prefix.address() {
+        IpAddr::V4(address) => address.is_link_local() && prefix.len() >= 16,
+        IpAddr::V6(_) => false,
+    };
+    if let Some(what) = prefix.reserved_for().or(is_link_local(prefix).then_some("a single link")) {
+        problems.add(text.span(), format_args!("{prefix} is reserved for {what}: nobody may be told of it"));
+    }
+    Some(prefix)
 }
 
 /// Parses an address; the standard library's own error says nothing of what was expected.

@@ -342,6 +342,30 @@ fn in_an_aggregate() {
     }
 }
 
+/// What no router takes, and what would be taken for somebody else's.
+#[test]
+fn in_what_is_originated() {
+    for (prefix, what) in [
+        ("224.0.0.0/4", "multicast"),
+        ("ff0e::/16", "multicast"),
+        ("240.0.0.0/4", "future use"),
+        ("127.0.0.0/8", "loopback"),
+        ("::1/128", "loopback"),
+        ("0.0.0.0/8", "machines that do not know their network"),
+        ("::/128", "machines that have no address yet"),
+        ("fe80::/10", "a single link"),
+        ("169.254.0.0/16", "a single link"),
+    ] {
+        let problem = format!("5:13: {prefix} is reserved for {what}: nobody may be told of it");
+        each(ROUTER, &[(&format!("[originate]\nprefixes = [\"{prefix}\"]\n"), &problem)]);
+        if !prefix.ends_with("/128") {
+            let problem = problem.replace(":13:", ":10:");
+            each(ROUTER, &[(&format!("[[aggregate]]\nprefix = \"{prefix}\"\n"), &problem)]);
+        }
+    }
+    config(&format!("{ROUTER}[originate]\nprefixes = [\"0.0.0.0/0\", \"0.0.0.0/1\", \"::/0\", \"169.0.0.0/8\"]\n"));
+}
+
 #[test]
 fn in_a_set() {
     each(
