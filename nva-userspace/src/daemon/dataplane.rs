@@ -44,12 +44,25 @@ pub struct Attachment {
     pub notes: Vec<String>,
 }
 
+impl Attachment {
+    /// Notes that the interface is not there; says what is new about that.
+    fn lose(&mut self) -> Option<&'static str> {
+        let old = std::mem::take(self);
+        self.notes.push("there is no interface of this name".to_owned());
+        match old {
+            Attachment { index: Some(_), .. } => Some("the interface is gone: XDP attaches again when it is back"),
+            Attachment { notes, .. } if notes.is_empty() => {
+                Some("there is no interface of this name: XDP attaches when it comes")
+            }
+            Attachment { .. } => None,
+        }
+    }
+}
+
 impl DataPlane {
     /// Loads the programs, or takes over those of an earlier life; they go on forwarding by the tables that are there.
     pub fn open(config: &XdpConfig) -> Result<DataPlane, DaemonError> {
-        let absent =
-            Attachment { notes: vec!["there is no interface of this name".to_owned()], ..Attachment::default() };
-        let interfaces = config.interfaces.iter().map(|name| (name.clone(), absent.clone())).collect();
+        let interfaces = config.interfaces.iter().map(|name| (name.clone(), Attachment::default())).collect();
         let mut options = XdpOptions::default();
         if let Some(directory) = &config.pin_directory {
             options.bpffs.clone_from(directory);
@@ -153,11 +166,9 @@ fn attach(active: &mut Active, interfaces: &mut BTreeMap<String, Attachment>, ho
     }
     for (name, attachment) in interfaces {
         let Some(link) = host.link_by_name(name) else {
-            if attachment.index.is_some() {
-                warn!(interface = name, "the interface is gone: XDP attaches again when it is back");
+            if let Some(news) = attachment.lose() {
+                warn!(interface = name, "{news}");
             }
-            *attachment =
-                Attachment { notes: vec!["there is no interface of this name".to_owned()], ..Attachment::default() };
             continue;
         };
         if attachment.index == Some(link.index) && active.plane.is_attached(name) {
@@ -178,5 +189,25 @@ fn attach(active: &mut Active, interfaces: &mut BTreeMap<String, Attachment>, ho
                 Attachment { notes, ..Attachment::default() }
             }
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interface_that_is_not_there_is_told_of_once() {
+        let mut attachment = Attachment::default();
+        let never = "there is no interface of this name: XDP attaches when it comes";
+        assert_eq!([attachment.lose(), attachment.lose()], [Some(never), None]);
+        attachment = Attachment { index: Some(2), ..Attachment::default() };
+        let gone = "the interface is gone: XDP attaches again when it is back";
+        assert_eq!([attachment.lose(), attachment.lose()], [Some(gone), None]);
+        attachment = Attachment { notes: vec!["refused".to_owned()], ..Attachment::default() };
+        assert_eq!(
+            (attachment.lose(), attachment.notes),
+            (None, vec!["there is no interface of this name".to_owned()])
+        );
     }
 }
