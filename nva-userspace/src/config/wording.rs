@@ -41,7 +41,8 @@ fn unknown_key(rest: &str) -> Option<String> {
 }
 
 fn mismatch(found: &str, expected: &str, place: &str) -> String {
-    let value = found.split_once(' ').map_or(found, |(_, value)| value).trim_matches('`');
+    let number = found.strip_prefix("floating point ");
+    let value = number.or(found.split_once(' ').map(|(_, value)| value)).unwrap_or(found).trim_matches('`');
     match (expected, found) {
         ("a sequence", "map") => {
             return "expected several tables: write the name in double brackets, such as [[peer]]".to_owned();

@@ -92,6 +92,7 @@ fn in_a_peer() {
         &[
             ("hold_time = 9\n", "8:1: unknown key `hold_time`: did you mean `hold-time`?"),
             ("hold-time = \"9s\"\n", "8:13: expected a whole number from 0 to 65535, not \"9s\""),
+            ("hold-time = 9.5\n", "8:13: expected a whole number from 0 to 65535, not 9.5"),
             ("multihop = true\n", "8:12: expected a whole number from 0 to 255, not true"),
             ("multihop = 256\n", "8:12: expected a whole number from 0 to 255, not 256"),
             ("families = []\n", "8:12: a session needs at least one family: leave the key out for both"),
