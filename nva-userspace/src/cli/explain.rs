@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::control::{Explanation, Request, ask};
+use crate::control::{Explanation, HopReply, KernelPath, Request, ask};
 
 use super::{show, table};
 
@@ -42,12 +42,46 @@ fn print(explanation: &Explanation) {
         }
         table::print(rows);
     }
-    let kernel = &explanation.kernel;
-    let route = kernel.prefix.as_deref().unwrap_or("no route");
-    let protocol = kernel.protocol.as_ref().map(|protocol| format!(" proto {protocol}")).unwrap_or_default();
-    println!("\nKernel  {} by {route}{protocol}, via {}", kernel.kind, show::hops(&kernel.hops));
+    println!("\nKernel  {}", in_kernel(&explanation.kernel));
     match &explanation.xdp {
-        Some(path) => println!("XDP     {}, via {}", path.action, show::hops(&path.hops)),
+        Some(path) => println!("XDP     {}{}", path.action, via(&path.hops)),
         None => println!("XDP     not in use for this address"),
+    }
+}
+
+fn in_kernel(path: &KernelPath) -> String {
+    let Some(prefix) = &path.prefix else { return format!("{}: there is no route", path.kind) };
+    let protocol = path.protocol.as_ref().map(|protocol| format!(" proto {protocol}")).unwrap_or_default();
+    format!("{} by {prefix}{protocol}{}", path.kind, via(&path.hops))
+}
+
+/// The ways out, if there are any.
+fn via(hops: &[HopReply]) -> String {
+    if hops.is_empty() { String::new() } else { format!(", via {}", show::hops(hops)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_kernel_does_in_few_words() {
+        let path = |prefix: Option<&str>, kind: &str, hops: Vec<HopReply>| KernelPath {
+            prefix: prefix.map(str::to_owned),
+            kind: kind.to_owned(),
+            protocol: prefix.map(|_| "bgp".to_owned()),
+            hops,
+        };
+        let hop = HopReply { gateway: Some("10.0.0.1".to_owned()), interface: "eth0".to_owned(), weight: 1 };
+        for (path, text) in [
+            (path(None, "unreachable", Vec::new()), "unreachable: there is no route"),
+            (path(Some("10.1.0.0/16"), "blackhole", Vec::new()), "blackhole by 10.1.0.0/16 proto bgp"),
+            (
+                path(Some("10.1.0.0/16"), "forward", vec![hop]),
+                "forward by 10.1.0.0/16 proto bgp, via 10.0.0.1 dev eth0",
+            ),
+        ] {
+            assert_eq!(in_kernel(&path), text);
+        }
     }
 }
