@@ -179,6 +179,25 @@ fn who_is_further_away_than_allowed_gets_no_session() {
     wait_for_log(&hub, "too low a TTL");
 }
 
+/// The hub has but one address, and that is not the one on which it wants the session.
+#[test]
+fn who_comes_to_another_address_than_the_sessions_is_refused() {
+    let name = |last: u8| format!("m{last}");
+    let lab = quiet_lab_of([HUB, 61].map(|last| Machine::new(&name(last), in_vnet(last))).to_vec());
+    let elsewhere = "passive = true\nlocal-address = \"10.13.76.99\"";
+    let hub = Custom::start(&lab, "m20", &configuration(HUB, &[(61, elsewhere)]));
+    let leaf = Custom::start(&lab, "m61", &configuration(61, &[(HUB, "")]));
+    wait_until(PATIENCE, "the refusal", || {
+        let connections = hub.ask(&["show", "connections"])?;
+        let refused =
+            connections["refused"].as_array().and_then(|rows| rows.iter().find(|row| row["reason"] == "local-address"));
+        ensure!(refused.is_some_and(|row| row["count"].as_u64() > Some(1)), "{connections}");
+        Ok(())
+    })
+    .unwrap_or_else(|error| panic!("{error:#}"));
+    assert_ne!(state(&leaf, &format!("p{HUB}")).expect("a peer").0, "Established");
+}
+
 /// Sessions outlive another password for as long as the hold time lasts, and begin anew with a first or a last one.
 #[test]
 fn passwords_change_while_sessions_live() {
