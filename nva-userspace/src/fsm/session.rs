@@ -294,7 +294,8 @@ impl Session {
         }
         let established = self.connections.iter().find(|other| other.state() == State::Established);
         // RFC 4724 §4.2: a peer that has restarted comes with a new connection, maybe before the old one is seen to
-        // be gone. It replaces the old one once the peer's OPEN is there: by then it is no leftover of a collision.
+        // be gone. It replaces the old one when it is Established itself: until the peer's KEEPALIVE is there, it may be
+        // a leftover of a collision that the peer has still to close.
         let may_replace = direction == Direction::Incoming
             && established.is_some_and(|other| other.negotiated().is_some_and(Negotiated::peer_may_restart));
         if established.is_some() && !may_replace {
@@ -363,7 +364,7 @@ impl Session {
         }
         match self.connections[index].receive(message, &self.config, &mut self.jitter, now) {
             Outcome::Alive => {}
-            Outcome::Confirmed => self.confirm(id, now),
+            Outcome::Confirmed => self.confirm(id),
             Outcome::Established => self.establish(id, now),
             Outcome::Deliver(message) => self.actions.push_back(Action::Deliver { message }),
             Outcome::Failed(reason) => self.fail(id, reason, now),
@@ -371,12 +372,7 @@ impl Session {
     }
 
     /// A connection has come to OpenConfirm.
-    fn confirm(&mut self, id: ConnectionId, now: Instant) {
-        let replaced = self.connections.iter().find(|other| other.id != id && other.state() == State::Established);
-        if let Some(old) = replaced.map(|other| other.id) {
-            self.actions.push_back(Action::Close { connection: old });
-            self.fail(old, DownReason::Closed { reason: "the peer has restarted and connected again".to_owned() }, now);
-        }
+    fn confirm(&mut self, id: ConnectionId) {
         for loser in self.collision_losers(id) {
             self.drop_collided(loser);
         }
@@ -410,6 +406,11 @@ impl Session {
 
     fn establish(&mut self, id: ConnectionId, now: Instant) {
         self.cancel_attempt();
+        let replaced = self.connections.iter().find(|other| other.id != id && other.state() == State::Established);
+        if let Some(old) = replaced.map(|other| other.id) {
+            self.actions.push_back(Action::Close { connection: old });
+            self.fail(old, DownReason::Closed { reason: "the peer has restarted and connected again".to_owned() }, now);
+        }
         let others: Vec<_> =
             self.connections.iter().map(|connection| connection.id).filter(|other| *other != id).collect();
         for other in others {

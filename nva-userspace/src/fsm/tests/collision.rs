@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::fsm::DownReason;
+use crate::net::AfiSafi;
+use crate::packet::{GracefulRestart, RestartFamily};
 
 /// The survivor of an outgoing connection 1 and an incoming connection 2 with these router ids.
 fn survivor(ours: Ipv4Addr, theirs: Ipv4Addr) -> u64 {
@@ -79,6 +81,78 @@ fn an_established_connection_is_never_given_up_for_another_one() {
     }
     assert_eq!((session.state(), session.counters().late_events), (State::Established, 3));
     assert_eq!(session.last_error(), None);
+}
+
+/// The OPEN of a peer that wants its routes kept while it restarts.
+fn restarting_open() -> Message {
+    let families = vec![RestartFamily::new(AfiSafi::Ipv4Unicast, true)];
+    let restart = GracefulRestart { time: 120, families, ..GracefulRestart::default() };
+    let mut open = peer_open();
+    open.capabilities.push(Capability::GracefulRestart(restart));
+    Message::Open(open)
+}
+
+/// Connection 1, which we opened, Established with a peer that may restart, which has then opened connection 2 and sent
+/// its OPEN over it.
+fn session_with_another() -> Session {
+    let restart = GracefulRestart { time: 120, ..GracefulRestart::default() };
+    let mut session =
+        session_in(State::OpenSent, SessionConfig { graceful_restart: Some(restart), ..config() }, seconds(0));
+    session.handle_event(received(1, restarting_open()), seconds(0));
+    session.handle_event(received(1, Message::Keepalive), seconds(0));
+    actions(&mut session);
+    let done = step(&mut session, opened(2, Direction::Incoming), seconds(1));
+    assert!(matches!(done[..], [Action::Send { message: Message::Open(_), .. }]), "it may have restarted: {done:?}");
+    let done = step(&mut session, received(2, restarting_open()), seconds(1));
+    assert_eq!(done, [send(2, Message::Keepalive)]);
+    session
+}
+
+/// RFC 4271 §6.8: a peer closes the connection that lost the collision only when it has our OPEN on the other one.
+#[test]
+fn a_leftover_of_a_collision_takes_no_established_session_with_it() {
+    let over = [
+        received(2, Message::Notification(collision())),
+        closed(2),
+        received(2, Message::Open(peer_open())),
+        received(2, Message::Update(Box::default())),
+    ];
+    for over in over {
+        let mut session = session_with_another();
+        let done = step(&mut session, over.clone(), seconds(1));
+        assert!(!done.iter().any(|action| matches!(action, Action::Down { .. })), "{over:?}: {done:?}");
+        let left: Vec<_> = session.connections().collect();
+        assert_eq!(left, [(ConnectionId(1), Direction::Outgoing, State::Established)], "{over:?}");
+        assert_eq!((session.established_since(), session.last_down()), (Some(seconds(0)), None));
+    }
+    // Nor does one over which nothing more comes.
+    let mut session = session_with_another();
+    session.handle_event(received(1, Message::Keepalive), seconds(80));
+    session.handle_timeout(seconds(91));
+    assert_eq!(session.connections().count(), 1);
+    assert_eq!(session.established_since(), Some(seconds(0)));
+}
+
+/// RFC 4724 §4.2.
+#[test]
+fn a_restarted_peer_is_established_over_its_new_connection() {
+    let mut session = session_with_another();
+    let done = step(&mut session, received(2, Message::Keepalive), seconds(2));
+    let [first, Action::Down { reason }, Action::Established { connection: ConnectionId(2), .. }] = &done[..] else {
+        panic!("{done:?}");
+    };
+    assert_eq!(*first, close(1), "without a word");
+    assert!(matches!(reason, DownReason::Closed { .. }), "{reason}");
+    assert_eq!((session.established_since(), session.counters().established), (Some(seconds(2)), 2));
+    assert_eq!((session.counters().collisions, session.counters().connect_retries), (0, 0));
+
+    // The silence of its old connection may be noticed first, and costs the new one nothing.
+    let mut session = session_with_another();
+    session.handle_event(closed(1), seconds(2));
+    assert_eq!((session.state(), session.established_since()), (State::OpenConfirm, None));
+    actions(&mut session);
+    let done = step(&mut session, received(2, Message::Keepalive), seconds(2));
+    assert!(matches!(done[..], [Action::Established { connection: ConnectionId(2), .. }]), "{done:?}");
 }
 
 #[test]
