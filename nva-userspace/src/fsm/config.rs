@@ -28,7 +28,8 @@ pub struct SessionConfig {
     pub send_hold_time: Option<u16>,
     /// ConnectRetryTime (RFC 4271 §10): between two attempts to connect.
     pub connect_retry: Duration,
-    /// IdleHoldTime after a first failure (RFC 4271 §8.1.1); it doubles with every further one.
+    /// IdleHoldTime after a first failure (RFC 4271 §8.1.1); it doubles with every further one. That a peer restarts
+    /// whose routes are kept is none.
     pub idle_hold: Duration,
     /// What the idle hold time grows to at most. A session that stayed up for this long starts again at `idle_hold`.
     pub idle_hold_max: Duration,

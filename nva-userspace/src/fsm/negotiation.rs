@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::{Role, SessionConfig};
+use super::{DownReason, Role, SessionConfig};
 use crate::net::{AfiSafi, Asn, RouterId};
-use crate::packet::iana::open_error;
+use crate::packet::iana::{cease, error_code, open_error};
 use crate::packet::{Capability, CodecContext, GracefulRestart, MAX_EXTENDED_MESSAGE, MAX_MESSAGE, Notification, Open};
 
 /// What both sides agreed on.
@@ -59,10 +59,36 @@ impl Negotiated {
         self.graceful_restart.is_some() && self.our_restart().is_some_and(|ours| !ours.families.is_empty())
     }
 
+    /// The families whose routes outlive a session that ends like this (RFC 4724 §4.2).
+    pub fn kept_families(&self, reason: &DownReason) -> Vec<AfiSafi> {
+        let Some(restart) = &self.graceful_restart else { return Vec::new() };
+        let begins_restart = match reason {
+            DownReason::Closed { .. } => true,
+            // Where BFD found no way to the peer, packets would find none either (RFC 5882 §4.3.2).
+            DownReason::Sent { notification, .. } | DownReason::Received { notification }
+                if is_unreachable(notification) =>
+            {
+                false
+            }
+            // RFC 8538 §4: any NOTIFICATION but a Hard Reset, that for silence too, if both have said so; else none, as
+            // RFC 4724 §4 has it.
+            DownReason::Sent { notification, .. } | DownReason::Received { notification } => {
+                self.graceful_notification() && !notification.is_hard_reset()
+            }
+            DownReason::Stopped { .. } | DownReason::ConnectFailed { .. } => false,
+        };
+        let announced = |family: &AfiSafi| restart.families.iter().any(|one| one.family() == Some(*family));
+        self.context.families.iter().copied().filter(|family| begins_restart && announced(family)).collect()
+    }
+
     fn our_restart(&self) -> Option<&GracefulRestart> {
         let ours = self.our_capabilities.iter().rev();
         ours.into_iter().find_map(|one| if let Capability::GracefulRestart(it) = one { Some(it) } else { None })
     }
+}
+
+fn is_unreachable(notification: &Notification) -> bool {
+    notification.code == error_code::CEASE && notification.subcode == cease::BFD_DOWN
 }
 
 /// Why a well-formed OPEN does not suit this session.

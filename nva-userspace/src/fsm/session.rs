@@ -272,7 +272,11 @@ impl Session {
 
     /// A passive session does not run this timer: its expiry would connect (RFC 4271 §8.1.1, option 4).
     fn restart_connect_retry(&mut self, now: Instant) {
-        self.connect_retry = (!self.config.passive).then(|| now + self.jitter.apply(self.config.connect_retry));
+        self.connect_after(self.config.connect_retry, now);
+    }
+
+    fn connect_after(&mut self, pause: Duration, now: Instant) {
+        self.connect_retry = (!self.config.passive).then(|| now + self.jitter.apply(pause));
     }
 
     fn opened(&mut self, id: ConnectionId, direction: Direction, now: Instant) {
@@ -488,16 +492,18 @@ impl Session {
         if last || !reason.is_collision() {
             self.last_error = Some(LastError { at: now, state, reason: reason.clone() });
         }
-        if state == State::Established {
-            self.was_established(reason.clone(), now);
-        }
+        let restarts = connection.negotiated().is_some_and(|agreed| !agreed.kept_families(&reason).is_empty());
+        let up = (state == State::Established).then(|| self.was_established(reason.clone(), now));
         self.collided |= reason.is_collision();
         if last {
-            let consequence = match reason.consequence(state) {
+            let consequence = match (reason.consequence(state), up) {
                 // A second attempt that has more to hope for is no oscillation.
                 _ if learned => Consequence::Hold,
-                Consequence::Damp if self.collided && state < State::Established => Consequence::Retry,
-                consequence => consequence,
+                (Consequence::Damp, None) if self.collided => Consequence::Retry,
+                // What a peer does again and again may cost others nothing, but it has to leave time for others.
+                (Consequence::Damp, Some(up)) if restarts && up >= self.config.idle_hold => Consequence::Await,
+                (Consequence::Damp, Some(_)) if restarts => Consequence::Retry,
+                (consequence, _) => consequence,
             };
             self.follow(consequence, now);
         }
@@ -511,7 +517,8 @@ impl Session {
         }
     }
 
-    fn was_established(&mut self, reason: DownReason, now: Instant) {
+    /// Returns for how long.
+    fn was_established(&mut self, reason: DownReason, now: Instant) -> Duration {
         // The peer may be another one when it comes back.
         self.bare = false;
         let up = self.established_since.take().map_or(Duration::ZERO, |since| now - since);
@@ -520,6 +527,7 @@ impl Session {
         }
         self.last_down = Some(LastError { at: now, state: State::Established, reason: reason.clone() });
         self.actions.push_back(Action::Down { reason });
+        up
     }
 
     /// Goes to the state that a session without connections has to be in.
@@ -535,6 +543,10 @@ impl Session {
                 let until = now + self.jitter.apply(self.config.idle_hold);
                 self.counters.connect_retries += 1;
                 self.idle(Some(until));
+            }
+            Consequence::Await => {
+                self.counters.connect_retries += 1;
+                self.connect_after(self.config.idle_hold, now);
             }
             Consequence::Damp => {
                 let until = now + self.jitter.apply(self.back_off.delay());

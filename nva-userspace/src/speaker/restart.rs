@@ -14,44 +14,17 @@ use super::stale::{StaleCause, StaleEnd};
 use super::{Notice, Output, Speaker};
 use crate::fsm::{DownReason, Negotiated};
 use crate::net::{AfiSafi, Instant, Prefix};
-use crate::packet::iana::{cease, error_code};
-use crate::packet::{GracefulRestart, Notification, RestartFamily};
+use crate::packet::{GracefulRestart, RestartFamily};
 use crate::route::PeerId;
 
 /// How long a restart keeps us from telling anything while peers that could tell us everything have not
 /// (Selection_Deferral_Timer, RFC 4724 §4.1): well below the times that peers keep stale routes for.
 pub(super) const DEFERRAL: Duration = Duration::from_secs(30);
 
-/// The families whose routes outlive the end of this session (RFC 4724 §4.2).
-pub(super) fn kept_families(agreed: &Negotiated, reason: &DownReason) -> Vec<AfiSafi> {
-    let Some(restart) = &agreed.graceful_restart else { return Vec::new() };
-    let begins_restart = match reason {
-        DownReason::Closed { .. } => true,
-        // Where BFD found no way to the peer, packets would find none either (RFC 5882 §4.3.2).
-        DownReason::Sent { notification, .. } | DownReason::Received { notification }
-            if is_unreachable(notification) =>
-        {
-            false
-        }
-        // RFC 8538 §4: any NOTIFICATION but a Hard Reset, that for silence too, if both have said so; else none, as RFC 4724
-        // §4 has it.
-        DownReason::Sent { notification, .. } | DownReason::Received { notification } => {
-            agreed.graceful_notification() && !notification.is_hard_reset()
-        }
-        DownReason::Stopped { .. } | DownReason::ConnectFailed { .. } => false,
-    };
-    let announced = |family: &AfiSafi| restart.families.iter().any(|one| one.family() == Some(*family));
-    agreed.context.families.iter().copied().filter(|family| begins_restart && announced(family)).collect()
-}
-
-fn is_unreachable(notification: &Notification) -> bool {
-    notification.code == error_code::CEASE && notification.subcode == cease::BFD_DOWN
-}
-
 impl Speaker {
     /// The session has ended: keeps what may be kept of the peer's routes, and withdraws the rest.
     pub(super) fn lose_routes(&mut self, id: PeerId, agreed: Option<&Negotiated>, reason: &DownReason, now: Instant) {
-        let kept = agreed.map_or_else(Vec::new, |agreed| kept_families(agreed, reason));
+        let kept = agreed.map_or_else(Vec::new, |agreed| agreed.kept_families(reason));
         let away = agreed.and_then(|agreed| agreed.graceful_restart.as_ref()).map_or(0, |restart| restart.time);
         let all: BTreeSet<Prefix> = self.rib.prefixes_of(id).collect();
         let Some(peer) = self.peers.get_mut(id) else { return };

@@ -142,3 +142,52 @@ fn what_was_exchanged_in_a_session_that_is_over_stops_no_other() {
         assert_eq!((session.state(), session.counters().late_events), (state, 1));
     }
 }
+
+/// RFC 4724 §4.2: its routes are kept for so long as it may be away, so it is not refused meanwhile, however often it
+/// restarts.
+#[test]
+fn a_peer_that_restarts_is_let_in_at_once_and_connected_to_after_a_first_idle_hold() {
+    for passive in [false, true] {
+        let graceful_restart = restart(Says::Restarts);
+        let mut session = Session::new(SessionConfig { graceful_restart, passive, ..config() }, 1);
+        session.handle_event(Event::Start, seconds(0));
+        for round in 1..=6 {
+            let now = seconds(100 * round);
+            let mut open = peer_open();
+            open.capabilities.extend(restart(Says::Restarts).map(Capability::GracefulRestart));
+            session.handle_event(opened(round, Direction::Incoming), now);
+            session.handle_event(received(round, Message::Open(open)), now);
+            session.handle_event(received(round, Message::Keepalive), now);
+            assert_eq!(session.state(), State::Established, "round {round}");
+            let gone = seconds(100 * round + 50);
+            session.handle_event(closed(round), gone);
+            assert_eq!((session.state(), session.counters().connect_retries), (State::Active, round));
+            let dials = session.poll_timeout().map(|due| due - gone);
+            assert_eq!(dials.is_none(), passive);
+            assert!(dials.is_none_or(|dials| dials > Duration::from_secs(3) && dials <= Duration::from_secs(5)));
+        }
+    }
+}
+
+/// Not even a peer that restarts is a reason to do nothing else any more.
+#[test]
+fn a_peer_that_restarts_as_soon_as_it_is_back_is_held_for_a_first_idle_hold() {
+    for (says, holds) in [(Says::Restarts, [5, 5, 5]), (Says::Nothing, [5, 10, 20])] {
+        let mut session = session(State::Established, says, says);
+        let mut now = seconds(4);
+        for hold in holds.map(Duration::from_secs) {
+            session.handle_event(closed(1), now);
+            assert_eq!(session.state(), State::Idle, "{says:?}");
+            let until = session.idle_until().expect("a hold");
+            assert!(until - now > hold / 2 && until - now <= hold, "{says:?}: {:?}", until - now);
+            now = until;
+            session.handle_timeout(now);
+            session.handle_event(opened(1, Direction::Outgoing), now);
+            let mut open = peer_open();
+            open.capabilities.extend(restart(says).map(Capability::GracefulRestart));
+            session.handle_event(received(1, Message::Open(open)), now);
+            session.handle_event(received(1, Message::Keepalive), now);
+            now = now + Duration::from_secs(4);
+        }
+    }
+}

@@ -7,7 +7,6 @@ use super::{MINUTE, OPEN, SOON, established, path, speaker};
 use crate::fsm::DownReason;
 use crate::net::AfiSafi;
 use crate::packet::{self, Message, Notification};
-use crate::speaker::restart::kept_families;
 use crate::speaker::{Notice, Peer};
 
 const LEAF: usize = 0;
@@ -62,6 +61,24 @@ fn routes_outlive_a_restart_and_nobody_else_notices() {
     sim.run_until("the session", MINUTE, |sim| sim.session(HUB, LEAF).is_some());
     sim.run_until("all confirmed", MINUTE, |sim| stale(sim) == 0);
     assert!(knows(&sim, HUB) && knows(&sim, FAR));
+    assert_eq!(sim.updates[&(HUB, FAR)], told, "nothing was said of it");
+}
+
+#[test]
+fn routes_outlive_any_number_of_restarts() {
+    let mut sim = network(RESTARTS, RESTARTS);
+    sim.announce(FAR, HUB, FEED, "10.13.76.30", &path(&[65003]));
+    sim.run_until("the leaf's kernel", SOON, |sim| sim.kernel(LEAF).contains_key(FEED));
+    let told = sim.updates[&(HUB, FAR)];
+    for round in 0..6 {
+        sim.run_for(10 * SOON);
+        sim.kill(LEAF);
+        sim.revive(LEAF);
+        sim.host(LEAF, loopback_added([100, 0, 0, 1]));
+        sim.run_until("the session", SOON, |sim| sim.session(HUB, LEAF).is_some());
+        sim.run_until("all confirmed", MINUTE, |sim| stale(sim) == 0);
+        assert!(knows(&sim, HUB), "round {round}");
+    }
     assert_eq!(sim.updates[&(HUB, FAR)], told, "nothing was said of it");
 }
 
@@ -241,7 +258,7 @@ fn what_keeps_routes_if_the_peer_is_older() {
         (DownReason::Received { notification: Notification::cease(10) }, false, false),
         (DownReason::Stopped { notification: Notification::administrative_reset("") }, false, false),
     ] {
-        let kept = [&newer, &older].map(|agreed| kept_families(agreed, &reason).contains(&AfiSafi::Ipv4Unicast));
+        let kept = [&newer, &older].map(|agreed| agreed.kept_families(&reason).contains(&AfiSafi::Ipv4Unicast));
         assert_eq!(kept, [keeps, older_keeps], "{reason}");
     }
 }
