@@ -35,6 +35,8 @@ pub struct Event {
     pub reason: Reason,
     /// When.
     pub at: Instant,
+    /// When the last packet before it came that left the session Up; `None` if none ever has.
+    pub worked_at: Option<Instant>,
 }
 
 /// Numbers for `nva show bfd`; they count from the session's making.
@@ -71,6 +73,8 @@ pub struct Session {
     rng: fastrand::Rng,
     /// When the last packet came that counts, until the detection time after it is over.
     heard_at: Option<Instant>,
+    /// When the last packet came that left the session Up, in whatever state it is now.
+    worked_at: Option<Instant>,
     /// When the last packet went out, answers to polls left aside.
     sent_at: Option<Instant>,
     /// What it said.
@@ -96,6 +100,7 @@ impl Session {
             remote: Remote::UNKNOWN,
             rng: fastrand::Rng::with_seed(seed),
             heard_at: None,
+            worked_at: None,
             sent_at: None,
             sent: None,
             next_periodic: Some((now, SLOW)),
@@ -143,6 +148,9 @@ impl Session {
             | (State::Down, State::AdminDown | State::Up)
             | (State::Init, State::Down)
             | (State::Up, State::Init | State::Up) => {}
+        }
+        if self.state == State::Up {
+            self.worked_at = Some(now);
         }
         self.owes_final |= packet.poll;
         Ok(())
@@ -294,7 +302,7 @@ impl Session {
         count(&mut self.counters.ups, to == State::Up);
         count(&mut self.counters.downs, from == State::Up);
         self.set_intervals();
-        self.events.push_back(Event { from, to, reason, at: now });
+        self.events.push_back(Event { from, to, reason, at: now, worked_at: self.worked_at });
     }
 
     fn set_intervals(&mut self) {

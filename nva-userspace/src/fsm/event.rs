@@ -105,8 +105,8 @@ pub enum Event {
     },
     /// BFD has found that the peer cannot be reached any more (RFC 5882 §4.1).
     BfdDown {
-        /// When. A session that was established later is not meant.
-        at: Instant,
+        /// When it still could be reached, as far as BFD knows. A session that was established later is not meant.
+        worked_at: Instant,
         /// How it was found, for the operator.
         reason: String,
     },

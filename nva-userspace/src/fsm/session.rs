@@ -88,7 +88,7 @@ impl Session {
             Event::ConnectionOpened { connection, direction } => self.opened(connection, direction, now),
             Event::ConnectFailed { reason } => self.connect_failed(reason, now),
             Event::ConnectionClosed { connection, reason } => self.closed(connection, reason, now),
-            Event::BfdDown { at, reason } => self.bfd_down(at, &reason, now),
+            Event::BfdDown { worked_at, reason } => self.bfd_down(worked_at, &reason, now),
             Event::Sent { connection, stood_in } => self.taken(connection, stood_in, now),
             Event::Received { connection, message } => self.received(connection, message, now),
         }
@@ -345,8 +345,8 @@ impl Session {
     }
 
     /// Ends an Established session at once; one that is only being opened will find out by itself.
-    fn bfd_down(&mut self, at: Instant, reason: &str, now: Instant) {
-        let meant = self.established_since.is_some_and(|since| since <= at);
+    fn bfd_down(&mut self, worked_at: Instant, reason: &str, now: Instant) {
+        let meant = self.established_since.is_some_and(|since| since <= worked_at);
         let established = self.connections.iter().find(|connection| connection.state() == State::Established);
         match established.filter(|_| meant).map(|connection| connection.id) {
             Some(id) => {

@@ -2,7 +2,12 @@
 //!
 //! BFD runs for as long as the peer is configured and its session is not stopped by an operator, whatever the state of
 //! the BGP session. A BGP session may come up without it: a peer that has no BFD, or does not have it yet, is a peer
-//! all the same. Only a BFD session that was Up and fails ends it.
+//! all the same. Only a BFD session that was Up and fails ends it, and only a BGP session that was established while it
+//! worked. BFD shares the fate of the process that runs BGP, with us and maybe with the peer: if that restarts and has its
+//! BGP session again within the detection time, the old BFD session goes down afterwards, be it that the peer begins a new
+//! one or that it has not done so yet. That says nothing about the way, and ends no restart (RFC 5882 §4.3.2). So a
+//! failure counts if a packet that found BFD Up has come since the BGP session was established. Where the way fails within an
+//! interval of BFD after that, the hold timer has to find out.
 // GAP(RFC 5882 §4.1): no strict mode, in which BGP waits for BFD to come up.
 
 use super::{Notice, Output, Speaker};
@@ -32,8 +37,9 @@ impl Speaker {
     /// A BFD session has changed its state.
     pub(super) fn bfd_changed(&mut self, id: PeerId, event: bfd::Event, now: Instant) {
         self.outputs.push_back(Output::Notice(Notice::Bfd { peer: id, event }));
-        if event.from == bfd::State::Up && is_failure(event.reason) {
-            self.session_event(id, Event::BfdDown { at: event.at, reason: event.reason.to_string() }, now);
+        let worked_at = event.worked_at.filter(|_| event.from == bfd::State::Up && is_failure(event.reason));
+        if let Some(worked_at) = worked_at {
+            self.session_event(id, Event::BfdDown { worked_at, reason: event.reason.to_string() }, now);
         }
     }
 }

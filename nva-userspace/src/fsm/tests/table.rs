@@ -303,7 +303,7 @@ fn event(on: On) -> Option<Event> {
         On::ConnectFailed => return Some(Event::ConnectFailed { reason: "timed out".to_owned() }),
         On::Closed => return Some(closed(1)),
         On::BfdDown => {
-            return Some(Event::BfdDown { at: seconds(100), reason: "detection time expired".to_owned() });
+            return Some(Event::BfdDown { worked_at: seconds(100), reason: "detection time expired".to_owned() });
         }
         On::HeaderError => return failed(header_error()),
         On::OpenError => return failed(open_error()),
@@ -365,7 +365,7 @@ fn check_timers(session: &Session, from: From, on: On) {
 
 #[test]
 fn bfd_takes_down_the_session_that_it_watched_and_no_later_one() {
-    let down = |at| Event::BfdDown { at: seconds(at), reason: "detection time expired".to_owned() };
+    let down = |at| Event::BfdDown { worked_at: seconds(at), reason: "detection time expired".to_owned() };
     let mut session = session_in(State::Established, config(), seconds(10));
     assert_eq!(step(&mut session, down(9), seconds(11)), [], "it was another session then");
     assert_eq!(session.counters().late_events, 1);

@@ -23,8 +23,9 @@ fn hub_and_leaf() -> (Sim, PeerId) {
     (sim, leaf)
 }
 
-fn tell(sim: &mut Sim, peer: PeerId, reason: Reason, at: Instant) {
-    let event = Event { from: State::Up, to: State::Down, reason, at };
+/// BFD worked until then, and has failed now.
+fn tell(sim: &mut Sim, peer: PeerId, reason: Reason, worked_at: Instant) {
+    let event = Event { from: State::Up, to: State::Down, reason, at: sim.now, worked_at: Some(worked_at) };
     sim.operate(HUB, |speaker, now| speaker.handle_input(Input::Bfd { peer, event }, now));
 }
 
@@ -59,7 +60,8 @@ fn what_operators_do_to_bfd_says_nothing_about_the_way() {
         assert!(is_up(&sim), "{reason}");
     }
     for (from, to) in [(State::Down, State::Init), (State::Init, State::Up), (State::Init, State::Down)] {
-        let event = Event { from, to, reason: Reason::DetectionTimeExpired, at: sim.now };
+        let (at, worked_at) = (sim.now, Some(sim.now));
+        let event = Event { from, to, reason: Reason::DetectionTimeExpired, at, worked_at };
         sim.operate(HUB, |speaker, now| speaker.handle_input(Input::Bfd { peer: leaf, event }, now));
         assert!(is_up(&sim), "{from} to {to}: it was not Up");
     }
@@ -76,6 +78,41 @@ fn a_failure_is_acted_on_once() {
     assert!(is_up(&sim));
     let ended = sim.notifications.iter().filter(|(_, words)| words.contains("BFD")).count();
     assert_eq!(ended, 1, "{:?}", sim.notifications);
+}
+
+/// The BFD session that goes down is that of the process that is gone: RFC 5882 §4.3.2.
+#[test]
+fn a_peer_that_restarts_within_the_detection_time_keeps_its_new_session() {
+    for reason in [Reason::PeerDown(Diagnostic::None), Reason::DetectionTimeExpired] {
+        let (mut sim, leaf) = hub_and_leaf();
+        sim.kill(LEAF);
+        let worked_at = sim.now;
+        sim.revive(LEAF);
+        sim.run_until("the new session", MINUTE, |sim| sim.session(HUB, LEAF).is_some());
+        tell(&mut sim, leaf, reason, worked_at);
+        sim.run_for(SOON);
+        assert!(is_up(&sim), "{reason}");
+        // The next one watches it.
+        let now = sim.now;
+        tell(&mut sim, leaf, Reason::DetectionTimeExpired, now);
+        assert!(!is_up(&sim), "{reason}");
+    }
+}
+
+/// BFD stays Up while an operator resets the session.
+#[test]
+fn a_session_that_was_reset_is_watched_as_before() {
+    for reason in [Reason::DetectionTimeExpired, Reason::PeerDown(Diagnostic::DetectionTimeExpired)] {
+        let (mut sim, leaf) = hub_and_leaf();
+        let (_, old) = sim.session(HUB, LEAF).expect("a session");
+        sim.reset(HUB, LEAF);
+        sim.run_until("another session", MINUTE, |sim| {
+            sim.session(HUB, LEAF).is_some_and(|(_, connection)| connection != old)
+        });
+        let now = sim.now;
+        tell(&mut sim, leaf, reason, now);
+        assert!(!is_up(&sim), "{reason}");
+    }
 }
 
 #[test]
