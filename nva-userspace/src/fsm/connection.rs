@@ -79,6 +79,12 @@ impl Connection {
         }
     }
 
+    /// Whether anybody may be at the other end: the peer has connected, and nothing came that says that it is it (RFC 4271
+    /// §8.2.1).
+    pub fn is_unidentified(&self) -> bool {
+        self.direction == Direction::Incoming && self.state() == State::OpenSent
+    }
+
     /// Whether our OPEN has capabilities.
     pub fn said_capabilities(&self) -> bool {
         !self.our_open.capabilities.is_empty()

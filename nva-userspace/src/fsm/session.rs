@@ -31,7 +31,8 @@ pub struct Session {
     running: bool,
     /// IdleHoldTimer.
     idle_hold: Option<Instant>,
-    /// ConnectRetryTimer.
+    /// ConnectRetryTimer. It runs unless there is a connection that we have opened, or that the peer's OPEN came over: one
+    /// that anybody may have opened has a state machine of its own beside ours (RFC 4271 §8.2.1).
     connect_retry: Option<Instant>,
     /// The caller has been asked to connect and has not answered.
     attempting: bool,
@@ -295,6 +296,7 @@ impl Session {
         }
         if direction == Direction::Outgoing {
             self.attempting = false;
+            self.connect_retry = None;
         }
         let established = self.connections.iter().find(|other| other.state() == State::Established);
         // RFC 4724 §4.2: a peer that has restarted comes with a new connection, maybe before the old one is seen to
@@ -314,7 +316,6 @@ impl Session {
         if let Some(other) = self.connections.iter().find(given_up).map(|other| other.id) {
             self.drop_collided(other);
         }
-        self.connect_retry = None;
         let open = self.our_open();
         self.connections.push(Connection::new(id, direction, open.clone(), now + self.config.open_hold_time));
         self.send(id, Message::Open(open));
@@ -325,14 +326,12 @@ impl Session {
             self.counters.late_events += 1;
             return;
         }
-        if self.connections.is_empty() {
-            // GAP(RFC 4271 §8.2.2): event 18 in Connect leads to Idle if DelayOpenTimer does not run. Idle refuses
-            // connections: of two speakers that start together each could refuse the other. So this goes to Active,
-            // as it would with DelayOpenTimer running, and as RFC 1771 had it.
-            self.last_error =
-                Some(LastError { at: now, state: State::Connect, reason: DownReason::ConnectFailed { reason } });
-            self.restart_connect_retry(now);
-        }
+        // GAP(RFC 4271 §8.2.2): event 18 in Connect leads to Idle if DelayOpenTimer does not run. Idle refuses connections:
+        // of two speakers that start together each could refuse the other. So this goes to Active, as it would with
+        // DelayOpenTimer running, and as RFC 1771 had it.
+        self.last_error =
+            Some(LastError { at: now, state: State::Connect, reason: DownReason::ConnectFailed { reason } });
+        self.restart_connect_retry(now);
     }
 
     fn closed(&mut self, id: ConnectionId, reason: String, now: Instant) {
@@ -382,8 +381,9 @@ impl Session {
         }
         if self.find(id).is_some() {
             self.send(id, Message::Keepalive);
-            // An attempt that is still under way could only collide with a connection that works.
+            // An attempt, now or later, could only collide with a connection that works.
             self.cancel_attempt();
+            self.connect_retry = None;
         }
     }
 
@@ -506,6 +506,8 @@ impl Session {
                 (consequence, _) => consequence,
             };
             self.follow(consequence, now);
+        } else if self.connections.iter().all(Connection::is_unidentified) && self.connect_retry.is_none() {
+            self.restart_connect_retry(now);
         }
     }
 
@@ -534,6 +536,8 @@ impl Session {
     fn follow(&mut self, consequence: Consequence, now: Instant) {
         match consequence {
             Consequence::Stop => self.idle(None),
+            // Whoever connects and says nothing, again and again, does not put our own attempts off.
+            Consequence::Listen if self.connect_retry.is_some() => {}
             Consequence::Listen => self.restart_connect_retry(now),
             Consequence::Hold => {
                 let until = now + self.jitter.apply(self.back_off.delay());

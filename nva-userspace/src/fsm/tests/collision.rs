@@ -223,6 +223,63 @@ fn the_attempt_goes_on_when_an_early_connection_is_closed() {
     assert!((Duration::from_millis(22_500)..=Duration::from_secs(30)).contains(&(retry - seconds(1))));
 }
 
+/// RFC 4271 §8.2.1: a connection over which no OPEN has come has a state machine of its own, beside the one that connects.
+#[test]
+fn a_silent_connection_does_not_keep_us_from_connecting() {
+    let mut session = session_in(State::Active, config(), seconds(0));
+    let due = session.poll_timeout().expect("ConnectRetryTimer");
+    session.handle_event(opened(2, Direction::Incoming), seconds(1));
+    actions(&mut session);
+    assert_eq!(session.poll_timeout(), Some(due));
+    session.handle_timeout(due);
+    assert_eq!(actions(&mut session), [Action::Connect]);
+    session.handle_event(Event::ConnectFailed { reason: "refused".to_owned() }, due);
+    let error = session.last_error().expect("it failed").reason.to_string();
+    assert_eq!((error.as_str(), session.state()), ("connecting failed: refused", State::OpenSent));
+    let again = session.poll_timeout().expect("ConnectRetryTimer");
+    assert!(again > due && again <= due + config().connect_retry);
+    session.handle_timeout(again);
+    assert_eq!(actions(&mut session), [Action::Connect]);
+    // Our connection is closed, and the other one still says nothing.
+    session.handle_event(opened(3, Direction::Outgoing), again);
+    session.handle_event(closed(3), again);
+    actions(&mut session);
+    let due = session.poll_timeout().expect("ConnectRetryTimer");
+    assert!(due <= again + config().connect_retry);
+    session.handle_timeout(due);
+    assert_eq!(actions(&mut session), [Action::Connect]);
+    session.handle_event(opened(4, Direction::Outgoing), due);
+    session.handle_event(received(4, Message::Open(peer_open())), due);
+    actions(&mut session);
+    let done = step(&mut session, received(4, Message::Keepalive), due);
+    assert_eq!(done[..2], [notify(2, collision()), close(2)]);
+    assert!(matches!(done[2..], [Action::Established { connection: ConnectionId(4), .. }]), "{done:?}");
+}
+
+#[test]
+fn connections_that_are_closed_again_do_not_put_our_attempts_off() {
+    let mut session = session_in(State::Active, config(), seconds(0));
+    let due = session.poll_timeout().expect("ConnectRetryTimer");
+    for second in 1..20 {
+        session.handle_event(opened(second + 1, Direction::Incoming), seconds(second));
+        session.handle_event(closed(second + 1), seconds(second));
+    }
+    assert_eq!((session.state(), session.poll_timeout()), (State::Active, Some(due)));
+}
+
+#[test]
+fn a_silent_connection_gives_way_to_the_next_one() {
+    let mut session = Session::new(SessionConfig { passive: true, ..config() }, 1);
+    session.handle_event(Event::Start, seconds(0));
+    for id in 1..20 {
+        session.handle_event(opened(id, Direction::Incoming), seconds(id));
+        assert_eq!(session.connections().map(|(id, ..)| id.0).collect::<Vec<_>>(), [id]);
+    }
+    session.handle_event(received(19, Message::Open(peer_open())), seconds(20));
+    session.handle_event(received(19, Message::Keepalive), seconds(20));
+    assert_eq!(session.state(), State::Established);
+}
+
 #[test]
 fn a_peer_that_connects_anew_has_given_up_its_first_connection() {
     // The first is still in OpenSent, or in OpenConfirm already.
