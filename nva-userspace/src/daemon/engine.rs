@@ -431,8 +431,9 @@ impl Daemon {
     }
 
     fn dial(&mut self, peer: PeerId) {
+        let Some(known) = self.speaker.peer(peer) else { return };
         if let Some(reach) = self.config.reach_of(self.speaker.name(peer)) {
-            self.sessions.dial(peer, reach);
+            self.sessions.dial(peer, reach, known.config().session.connect_retry);
         }
     }
 

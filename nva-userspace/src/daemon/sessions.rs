@@ -14,9 +14,13 @@ use crate::fsm::ConnectionId;
 use crate::route::PeerId;
 use crate::transport::{ConnectOptions, Connection, Endpoints, Inboxes, IoThread, Password, Signed, Ttl, connect};
 
-/// How long an attempt to connect may take: shorter than the kernel's own two minutes, so that a peer that comes back
-/// is found soon.
+/// How long an attempt to connect may take at most: shorter than the kernel's own two minutes, so that a peer that comes
+/// back is found soon.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Nor does it take more than this share of the time between two attempts, of which jitter leaves 75 % at least (RFC 4271
+/// §10): the next attempt would end this one without a word of what may be wrong.
+const CONNECT_SHARE: f64 = 0.7;
 
 /// How an attempt to connect ended.
 pub struct Dialled {
@@ -69,12 +73,12 @@ impl Sessions {
         self.io.turn().await;
     }
 
-    /// Begins to connect to a peer.
-    pub fn dial(&mut self, peer: PeerId, reach: &PeerReach) {
+    /// Begins to connect to a peer, to which the next attempt is due after `connect_retry`.
+    pub fn dial(&mut self, peer: PeerId, reach: &PeerReach, connect_retry: Duration) {
         self.cancel(peer);
         let dialled = self.dialled.clone();
         let PeerReach { remote, local, ttl, password } = reach.clone();
-        let options = ConnectOptions { remote, local, ttl, password, timeout: CONNECT_TIMEOUT };
+        let options = ConnectOptions { remote, local, ttl, password, timeout: patience(connect_retry) };
         let attempt = self.number();
         let task = self.io.runtime().spawn(async move {
             // Nobody listens any more only when the daemon ends.
@@ -187,5 +191,33 @@ impl Sessions {
     pub fn forget(&mut self, id: ConnectionId) {
         self.signed.remove(&id);
         self.connections.remove(&id);
+    }
+}
+
+/// How long an attempt may take.
+fn patience(connect_retry: Duration) -> Duration {
+    connect_retry.mul_f64(CONNECT_SHARE).min(CONNECT_TIMEOUT)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+    use crate::fsm::{Event, RemoteAs, Session, SessionConfig};
+    use crate::net::{Asn, Instant};
+
+    #[test]
+    fn an_attempt_ends_before_the_next_one_is_due() {
+        let template = SessionConfig::new(Asn(65000), Ipv4Addr::new(10, 0, 0, 5), RemoteAs::Exactly(Asn(65001)));
+        for connect_retry in [1, 2, 5, 10, 19, 20, 21, 26, 27, 30, 120, 65535].map(Duration::from_secs) {
+            for seed in 0..100 {
+                let mut session = Session::new(SessionConfig { connect_retry, ..template.clone() }, seed);
+                session.handle_event(Event::Start, Instant::ZERO);
+                let next = session.poll_timeout().expect("ConnectRetryTimer") - Instant::ZERO;
+                assert!(patience(connect_retry) < next, "{connect_retry:?}: {next:?}");
+            }
+        }
+        assert_eq!(patience(template.connect_retry), CONNECT_TIMEOUT, "the default is long enough");
     }
 }
