@@ -14,12 +14,12 @@ use crate::fsm::ConnectionId;
 use crate::route::PeerId;
 use crate::transport::{ConnectOptions, Connection, Endpoints, Inboxes, IoThread, Password, Signed, Ttl, connect};
 
-/// How long an attempt to connect may take at most: shorter than the kernel's own two minutes, so that a peer that comes
-/// back is found soon.
+/// How long an attempt to connect may take at most: shorter than the kernel's own two minutes, so that a peer that
+/// comes back is found soon.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Nor does it take more than this share of the time between two attempts, of which jitter leaves 75 % at least (RFC 4271
-/// §10): the next attempt would end this one without a word of what may be wrong.
+/// Nor does it take more than this share of the time between two attempts, of which jitter leaves 75 % at least (RFC
+/// 4271 §10): the next attempt would end this one without a word of what may be wrong.
 const CONNECT_SHARE: f64 = 0.7;
 
 /// How an attempt to connect ended.

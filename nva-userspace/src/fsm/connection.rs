@@ -79,8 +79,8 @@ impl Connection {
         }
     }
 
-    /// Whether anybody may be at the other end: the peer has connected, and nothing came that says that it is it (RFC 4271
-    /// §8.2.1).
+    /// Whether anybody may be at the other end: the peer has connected, and nothing came that says that it is it (RFC
+    /// 4271 §8.2.1).
     pub fn is_unidentified(&self) -> bool {
         self.direction == Direction::Incoming && self.state() == State::OpenSent
     }

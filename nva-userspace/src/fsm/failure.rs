@@ -117,8 +117,8 @@ pub(super) enum Consequence {
     /// the other one kept (RFC 4271 §6.8), or the peer has yet to see that the last session is over. That is no oscillation.
     /// Also if the peer restarts again as soon as it is back.
     Retry,
-    /// Active, and no attempt of our own for the idle hold time that a first failure has: the peer restarts, and whoever
-    /// keeps its routes for so long as it says does not refuse it when it is back (RFC 4724 §4.2).
+    /// Active, and no attempt of our own for the idle hold time that a first failure has: the peer restarts, and
+    /// whoever keeps its routes for so long as it says does not refuse it when it is back (RFC 4724 §4.2).
     Await,
     /// Idle for the idle hold time, which grows (DampPeerOscillations).
     Damp,

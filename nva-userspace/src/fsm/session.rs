@@ -31,8 +31,8 @@ pub struct Session {
     running: bool,
     /// IdleHoldTimer.
     idle_hold: Option<Instant>,
-    /// ConnectRetryTimer. It runs unless there is a connection that we have opened, or that the peer's OPEN came over: one
-    /// that anybody may have opened has a state machine of its own beside ours (RFC 4271 §8.2.1).
+    /// ConnectRetryTimer. It runs unless there is a connection that we have opened, or that the peer's OPEN came over:
+    /// one that anybody may have opened has a state machine of its own beside ours (RFC 4271 §8.2.1).
     connect_retry: Option<Instant>,
     /// The caller has been asked to connect and has not answered.
     attempting: bool,
@@ -300,8 +300,8 @@ impl Session {
         }
         let established = self.connections.iter().find(|other| other.state() == State::Established);
         // RFC 4724 §4.2: a peer that has restarted comes with a new connection, maybe before the old one is seen to
-        // be gone. It replaces the old one when it is Established itself: until the peer's KEEPALIVE is there, it may be
-        // a leftover of a collision that the peer has still to close.
+        // be gone. It replaces the old one when it is Established itself: until the peer's KEEPALIVE is there, it may
+        // be a leftover of a collision that the peer has still to close.
         let may_replace = direction == Direction::Incoming
             && established.is_some_and(|other| other.negotiated().is_some_and(Negotiated::peer_may_restart));
         if established.is_some() && !may_replace {
@@ -326,9 +326,9 @@ impl Session {
             self.counters.late_events += 1;
             return;
         }
-        // GAP(RFC 4271 §8.2.2): event 18 in Connect leads to Idle if DelayOpenTimer does not run. Idle refuses connections:
-        // of two speakers that start together each could refuse the other. So this goes to Active, as it would with
-        // DelayOpenTimer running, and as RFC 1771 had it.
+        // GAP(RFC 4271 §8.2.2): event 18 in Connect leads to Idle if DelayOpenTimer does not run. Idle refuses
+        // connections: of two speakers that start together each could refuse the other. So this goes to Active, as it
+        // would with DelayOpenTimer running, and as RFC 1771 had it.
         self.last_error =
             Some(LastError { at: now, state: State::Connect, reason: DownReason::ConnectFailed { reason } });
         self.restart_connect_retry(now);

@@ -3,11 +3,11 @@
 //! BFD runs for as long as the peer is configured and its session is not stopped by an operator, whatever the state of
 //! the BGP session. A BGP session may come up without it: a peer that has no BFD, or does not have it yet, is a peer
 //! all the same. Only a BFD session that was Up and fails ends it, and only a BGP session that was established while it
-//! worked. BFD shares the fate of the process that runs BGP, with us and maybe with the peer: if that restarts and has its
-//! BGP session again within the detection time, the old BFD session goes down afterwards, be it that the peer begins a new
-//! one or that it has not done so yet. That says nothing about the way, and ends no restart (RFC 5882 §4.3.2). So a
-//! failure counts if a packet that found BFD Up has come since the BGP session was established. Where the way fails within an
-//! interval of BFD after that, the hold timer has to find out.
+//! worked. BFD shares the fate of the process that runs BGP, with us and maybe with the peer: if that restarts and has
+//! its BGP session again within the detection time, the old BFD session goes down afterwards, be it that the peer
+//! begins a new one or that it has not done so yet. That says nothing about the way, and ends no restart (RFC 5882
+//! §4.3.2). So a failure counts if a packet that found BFD Up has come since the BGP session was established. Where the
+//! way fails within an interval of BFD after that, the hold timer has to find out.
 // GAP(RFC 5882 §4.1): no strict mode, in which BGP waits for BFD to come up.
 
 use super::{Notice, Output, Speaker};

@@ -223,7 +223,8 @@ fn the_attempt_goes_on_when_an_early_connection_is_closed() {
     assert!((Duration::from_millis(22_500)..=Duration::from_secs(30)).contains(&(retry - seconds(1))));
 }
 
-/// RFC 4271 §8.2.1: a connection over which no OPEN has come has a state machine of its own, beside the one that connects.
+/// RFC 4271 §8.2.1: a connection over which no OPEN has come has a state machine of its own, beside the one that
+/// connects.
 #[test]
 fn a_silent_connection_does_not_keep_us_from_connecting() {
     let mut session = session_in(State::Active, config(), seconds(0));

@@ -150,8 +150,8 @@ fn explore(pair: Pair, outcomes: &mut Outcomes) {
         match pair.established() {
             [Some(left), Some(right)] => {
                 assert_eq!(left, right, "each has another connection");
-                // Unless it was Established over the connection that the other side closes, and had another one as well:
-                // that takes its place.
+                // Unless it was Established over the connection that the other side closes, and had another one as
+                // well: that takes its place.
                 assert!(pair.downs <= usize::from(pair.restarts), "and nothing went down on the way");
                 outcomes.survivor[left.0 as usize] += 1;
             }
@@ -182,8 +182,8 @@ fn both_sides_keep_the_same_connection_in_every_order() {
     }
 }
 
-/// Each would keep the other's routes, and so takes another connection beside an Established one (RFC 4724 §4.2): that it
-/// is a leftover of the collision costs no session.
+/// Each would keep the other's routes, and so takes another connection beside an Established one (RFC 4724 §4.2): that
+/// it is a leftover of the collision costs no session.
 #[test]
 fn who_bears_with_restarts_mistakes_no_collision_for_one() {
     let families = vec![RestartFamily::new(AfiSafi::Ipv4Unicast, true)];
