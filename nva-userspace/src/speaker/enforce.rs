@@ -46,7 +46,9 @@ impl Speaker {
             return Import::Accepted(route);
         };
         let has_place = self.rib.received(prefix, id).is_some_and(|received| received.import.is_ok());
-        if has_place || self.limited_count(id, LimitKind::Import, family).unwrap_or_default() < limit {
+        // Of a peer that is away all routes count: they are all that there is.
+        let count = self.limited_count(id, LimitKind::Import, family);
+        if has_place || count.unwrap_or_else(|| self.rib.counts_of(id, family).accepted) < limit {
             return Import::Accepted(route);
         }
         if let Some(up) = self.peer_mut(id).and_then(|peer| peer.established.as_mut()) {

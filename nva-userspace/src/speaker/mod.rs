@@ -465,6 +465,9 @@ impl Speaker {
         let up = self.peer_mut(id).and_then(|peer| peer.established.take());
         self.hubs_changed = true;
         self.lose_routes(id, up.as_ref().map(Established::negotiated), &reason, now);
+        if let Some(peer) = self.peer_mut(id) {
+            peer.last_terms = up.map(|up| (up.view, up.negotiated)).filter(|_| !peer.stale.is_empty());
+        }
         self.outputs.push_back(Output::Notice(Notice::PeerDown { peer: id, reason }));
     }
 

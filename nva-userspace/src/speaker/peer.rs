@@ -34,6 +34,10 @@ pub struct Peer {
     /// Our address on each of its connections.
     pub(super) local_addresses: BTreeMap<ConnectionId, IpAddr>,
     pub(super) established: Option<Established>,
+    /// What its last session had agreed on: by that its stale routes are decided about while it is away.
+    pub(super) last_terms: Option<(PeerView, Negotiated)>,
+    /// What has to be done again about what it sent.
+    pub(super) reimport: Option<Reimport>,
     /// BFD was asked for.
     pub(super) watched: bool,
     /// Routes that it has not confirmed yet.
@@ -104,8 +108,6 @@ pub struct Established {
     pub(super) limiting: Limiting,
     /// How far what it is told follows the Loc-RIB.
     pub(super) following: Following,
-    /// What has to be done again about what it sent.
-    pub(super) reimport: Option<Reimport>,
 }
 
 /// What one call of [`Established::poll_updates`] did.
@@ -131,6 +133,8 @@ impl Peer {
             forget_at: None,
             local_addresses: BTreeMap::new(),
             established: None,
+            last_terms: None,
+            reimport: None,
             watched: false,
             stale: Stale::default(),
             overrun: None,
@@ -291,9 +295,12 @@ impl Peer {
         })
     }
 
-    /// This peer as the sender of routes; `None` while its session is down.
+    /// This peer as the sender of routes: by its session or, while it is away and its routes are kept, by the last one;
+    /// `None` while nothing of it is in use.
     pub(super) fn sender(&self) -> Option<Sender<'_>> {
-        let Established { view, negotiated, .. } = self.established.as_ref()?;
+        let present = self.established.as_ref().map(|up| (&up.view, &up.negotiated));
+        let away = || self.last_terms.as_ref().filter(|_| !self.stale.is_empty()).map(|(view, agreed)| (view, agreed));
+        let (view, negotiated) = present.or_else(away)?;
         let own = self.config.own_ases(negotiated);
         Some(Sender { config: &self.config, view, own, drained: self.admin.is_drained(), role: negotiated.role })
     }
@@ -347,7 +354,6 @@ impl Established {
             held: false,
             limiting: Limiting::default(),
             following: Following::nothing(),
-            reimport: None,
         }
     }
 

@@ -1,6 +1,6 @@
 //! Restarts, a peer's and our own (RFC 4724, RFC 8538).
 //!
-//! A peer that restarts leaves its routes with us: they are stale, in use as they are, until it sends them again, says by
+//! A peer that restarts leaves its routes with us: they are stale, in use like others, until it sends them again, says by
 //! End-of-RIB that there are no more, or takes too long. After a restart of our own we tell peers that keep our routes
 //! nothing until we know again what there is to tell, so that our End-of-RIB does not make them drop what we are about
 //! to learn. Others have nothing to keep: they hear what there is as it comes.

@@ -175,9 +175,9 @@ impl Speaker {
     }
 
     fn reimport(&mut self, id: PeerId, outdated_only: bool) {
-        let Some(up) = self.peers.get_mut(id).and_then(|peer| peer.established.as_mut()) else { return };
-        let outdated_only = outdated_only && up.reimport.is_none_or(|before| before.outdated_only);
-        up.reimport = Some(Reimport { walk: Walk::START, outdated_only });
+        let Some(peer) = self.peers.get_mut(id).filter(|peer| peer.sender().is_some()) else { return };
+        let outdated_only = outdated_only && peer.reimport.is_none_or(|before| before.outdated_only);
+        peer.reimport = Some(Reimport { walk: Walk::START, outdated_only });
         self.work.incoming.push(id);
     }
 
@@ -267,9 +267,7 @@ impl Speaker {
         {
             left = self.withdraw_some(id, left);
             left = self.reimport_some(id, left);
-            let waits = |peer: &Peer| {
-                !peer.gone.is_empty() || peer.established.as_ref().is_some_and(|up| up.reimport.is_some())
-            };
+            let waits = |peer: &Peer| !peer.gone.is_empty() || peer.reimport.is_some();
             if self.peer(id).is_some_and(waits) {
                 self.work.incoming.push(id);
             }
@@ -297,21 +295,21 @@ impl Speaker {
     }
 
     fn reimport_some(&mut self, id: PeerId, limit: usize) -> usize {
-        let up = self.peers.get_mut(id).and_then(|peer| peer.established.as_mut());
-        let again = up.and_then(|up| up.reimport.take_if(|_| limit > 0).map(|again| (up, again)));
-        let Some((up, again)) = again else { return limit };
+        let Some(peer) = self.peers.get_mut(id) else { return limit };
+        let Some(again) = peer.reimport.take_if(|_| limit > 0) else { return limit };
+        let Some(sender) = peer.sender() else { return limit };
         let (mut looked_at, mut last) = (0, None);
         let received = self.rib.routes_of_from(id, again.walk.0).take(limit).inspect(|one| {
             looked_at += 1;
             last = Some(one.route.prefix);
         });
         let routes: Vec<Route> = if again.outdated_only {
-            import::outdated(received, &up.view, &self.host)
+            import::outdated(received, sender.view, &self.host)
         } else {
             received.map(|received| received.route.clone()).collect()
         };
         if let Some(last) = last.filter(|_| looked_at == limit) {
-            up.reimport = Some(Reimport { walk: Walk(Bound::Excluded(last)), ..again });
+            peer.reimport = Some(Reimport { walk: Walk(Bound::Excluded(last)), ..again });
         }
         for route in routes {
             let delta = self.take_in(id, route);

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::sim::{Sim, loopback_added};
+use super::sim::{ETH0, Sim, loopback_added, own_address};
 use super::{MINUTE, OPEN, SOON, established, path, speaker};
 use crate::fsm::DownReason;
+use crate::host::HostEvent;
 use crate::net::AfiSafi;
 use crate::packet::{self, Message, Notification};
 use crate::speaker::{Notice, Peer};
@@ -391,4 +392,78 @@ fn a_peer_that_does_not_come_delays_a_restart_for_a_while_only() {
         assert!(sim.kernel(HUB).contains_key(PREFIX), "the kernel waits");
         assert_eq!(sim.established(HUB), 1, "the leaf is away");
     }
+}
+
+/// The hub's configuration with this import policy for the leaf.
+fn hub_with(import: &str) -> String {
+    let tables = "[[policy]]\nname = \"marked\"\n[[policy.statement]]\n\
+                  then = { add-communities = [\"65002:7\"], accept = true }\n\
+                  [[policy]]\nname = \"none\"\n[[policy.statement]]\nthen = { accept = false }\n";
+    let leaf = format!("import = [\"{import}\"]\nexport = [\"all\"]\n{RESTARTS}");
+    let plain = format!("{OPEN}\ngraceful-restart = false");
+    speaker(65002, 20, "", tables, &[(10, 65001, &leaf), (30, 65003, &plain)])
+}
+
+#[test]
+fn another_import_policy_is_for_what_was_kept_too() {
+    let mut sim = begun(RESTARTS, &hub_with("all"), &format!("{OPEN}\ngraceful-restart = false"));
+    sim.kill(LEAF);
+    sim.reload(HUB, &hub_with("marked"));
+    sim.run_for(SOON);
+    let communities = |sim: &Sim| sim.received(FAR, HUB, PREFIX).map(|route| route.attributes.communities.len());
+    assert_eq!((stale(&sim), communities(&sim)), (1, Some(1)), "decided anew, and as stale as before");
+    sim.reload(HUB, &hub_with("none"));
+    sim.run_for(SOON);
+    assert_eq!((stale(&sim), knows(&sim, HUB), knows(&sim, FAR)), (1, false, false));
+    assert!(!sim.kernel(HUB).contains_key(PREFIX));
+    sim.reload(HUB, &hub_with("all"));
+    sim.run_for(SOON);
+    assert_eq!((knows(&sim, HUB), communities(&sim)), (true, Some(0)));
+    assert!(sim.kernel(HUB).contains_key(PREFIX));
+    sim.run_until("the end of patience", 2 * MINUTE, |sim| !knows(sim, HUB));
+}
+
+#[test]
+fn who_is_away_can_be_drained() {
+    let mut sim = without_the_leaf();
+    let leaf = sim.speakers[HUB].peer_of_address([10, 13, 76, 10].into()).expect("a peer");
+    let preference = |sim: &Sim| {
+        let prefix = PREFIX.parse().expect("a prefix");
+        sim.speakers[HUB].rib().selected(prefix).and_then(|selected| selected.best.attributes.local_pref)
+    };
+    for (drained, expected) in [(true, Some(0)), (false, None)] {
+        sim.operate(HUB, |speaker, now| speaker.drain(leaf, drained, now));
+        sim.run_for(SOON);
+        assert_eq!((preference(&sim), stale(&sim)), (expected, 1));
+        let told = sim.received(FAR, HUB, PREFIX).expect("a route");
+        assert_eq!(told.attributes.communities.len(), usize::from(drained), "others hear of it");
+    }
+}
+
+#[test]
+fn what_was_kept_follows_our_addresses() {
+    let mut sim = without_the_leaf();
+    // The leaf's address becomes ours: a route through it leads nowhere.
+    let taken = HostEvent::AddressAdded(own_address(ETH0, [10, 13, 76, 10].into()));
+    sim.host(HUB, taken);
+    sim.run_for(SOON);
+    assert_eq!((stale(&sim), knows(&sim, HUB), knows(&sim, FAR)), (1, false, false));
+}
+
+#[test]
+fn an_import_limit_holds_for_what_was_kept() {
+    let limited = |import: &str| {
+        let limit = "import-limit = { prefixes = 1, action = \"block\" }";
+        hub_with(import).replacen(RESTARTS, &format!("{RESTARTS}\n{limit}"), 1)
+    };
+    let mut sim = begun(RESTARTS, &limited("all"), &format!("{OPEN}\ngraceful-restart = false"));
+    sim.host(LEAF, loopback_added([100, 0, 0, 2]));
+    sim.run_for(SOON);
+    let before = sim.learned(FAR, HUB).len();
+    sim.kill(LEAF);
+    assert_eq!(stale(&sim), 2);
+    sim.reload(HUB, &limited("marked"));
+    sim.run_for(SOON);
+    assert_eq!((before, sim.learned(FAR, HUB).len()), (1, 1));
+    assert!(knows(&sim, HUB), "what was there first keeps its place");
 }
