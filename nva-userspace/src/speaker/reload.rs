@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::time::Duration;
 
 use thiserror::Error;
 
@@ -91,6 +92,22 @@ impl fmt::Display for Change {
     }
 }
 
+/// Who takes the place of a peer whose session ends for what changed about it, or is new.
+struct Successor {
+    config: PeerConfig,
+    /// What an operator had said.
+    admin: Admin,
+    /// How long it stays without a connection, if it is a member of a group.
+    forget_after: Option<Duration>,
+}
+
+impl Successor {
+    /// A peer that was not there before.
+    fn of_nobody(config: PeerConfig) -> Successor {
+        Successor { config, admin: Admin::default(), forget_after: None }
+    }
+}
+
 /// A configuration that this speaker cannot take over while it runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("{0} cannot change while nva runs: nothing was changed, restart it")]
@@ -154,7 +171,7 @@ impl Speaker {
     ) -> Result<Vec<Change>, NeedsRestart> {
         let changes = self.changes(&new, moved)?;
         let ids: BTreeMap<String, PeerId> = self.peers.iter().map(|peer| (peer.config.name.clone(), peer.id)).collect();
-        let mut begun: Vec<(PeerConfig, Admin)> = Vec::new();
+        let mut begun: Vec<Successor> = Vec::new();
         // Who goes makes room: an address may go from one peer to another.
         for change in &changes {
             let Some(id) = change.peer().and_then(|name| ids.get(name)).copied() else { continue };
@@ -163,7 +180,7 @@ impl Speaker {
             }
         }
         let added = new.peers.iter().filter(|peer| changes.contains(&Change::Added(peer.name.clone())));
-        begun.extend(added.map(|peer| (peer.clone(), Admin::default())));
+        begun.extend(added.map(|peer| Successor::of_nobody(peer.clone())));
         for id in self.peers.ids() {
             if let Some(peer) = self.peers.get_mut(id)
                 && let Some(wanted) = wanted(peer, &new)
@@ -176,31 +193,44 @@ impl Speaker {
         for change in &changes {
             self.follow(change, &ids, now);
         }
-        for (config, admin) in begun {
-            self.begin_again(config, admin, now);
+        for successor in begun {
+            self.begin_again(successor, now);
         }
         self.flush(now);
         Ok(changes)
     }
 
     /// Ends a peer; what is needed to begin it again, if the new configuration has it.
-    fn end(&mut self, id: PeerId, new: &SpeakerConfig, now: Instant) -> Option<(PeerConfig, Admin)> {
+    fn end(&mut self, id: PeerId, new: &SpeakerConfig, now: Instant) -> Option<Successor> {
         let peer = self.peers.get(id)?;
-        let (admin, dynamic) = (peer.admin.clone(), peer.is_dynamic());
-        let config = wanted(peer, new);
-        let why = match config {
+        let successor = wanted(peer, new).map(|config| Successor {
+            admin: peer.admin.clone(),
+            forget_after: peer
+                .is_dynamic()
+                .then(|| membership::listener_for(&new.listen, config.address))
+                .flatten()
+                .map(|listener| listener.forget_after),
+            config,
+        });
+        let why = match successor {
             Some(_) => iana::cease::OTHER_CONFIGURATION_CHANGE,
             None => iana::cease::PEER_DECONFIGURED,
         };
         self.remove_peer(id, Notification::cease(why), now);
-        // A member of a group comes back by itself.
-        config.filter(|_| !dynamic).map(|config| (config, admin))
+        successor
     }
 
-    /// Begins a peer with what an operator had said about it.
-    fn begin_again(&mut self, config: PeerConfig, admin: Admin, now: Instant) {
+    /// Begins a peer with what is known of the one whose place it takes.
+    fn begin_again(&mut self, successor: Successor, now: Instant) {
+        let Successor { config, admin, forget_after } = successor;
         let seed = self.config.seed;
-        let id = self.peers.add(|id| Peer::new(id, config, membership::seed(seed, id)));
+        let id = self.peers.add(|id| {
+            let seed = membership::seed(seed, id);
+            match forget_after {
+                Some(patience) => Peer::dynamic(id, config, seed, patience),
+                None => Peer::new(id, config, seed),
+            }
+        });
         if let Some(peer) = self.peers.get_mut(id) {
             peer.admin = admin;
         }

@@ -201,6 +201,35 @@ fn a_member_that_an_operator_disabled_is_not_forgotten() {
     sim.run_until("the session", 5 * MINUTE, |sim| sim.established(HUB) == 1);
 }
 
+/// A member whose session begins anew is who it was, whether it is there or kept away.
+#[test]
+fn what_an_operator_said_of_a_member_outlives_a_reload() {
+    let hub = |keys: &str| {
+        let group = format!(
+            "[[peer-group]]\nname = \"leaves\"\nlisten = [\"10.13.76.96/28\"]\nasn = \"65100-65109\"\n\
+             listen-forget = 60\n{OPEN}\n{keys}"
+        );
+        speaker(65000, 84, "", &group, &[])
+    };
+    let mut sim = hub_and_leaves("", "", &[(100, 65100), (101, 65101)]);
+    sim.run_until("both", MINUTE, |sim| sim.established(HUB) == 2);
+    let id = |sim: &Sim, name| member(sim, name).expect("a peer").id();
+    let (disabled, drained) = (id(&sim, "leaves-10.13.76.100"), id(&sim, "leaves-10.13.76.101"));
+    sim.operate(HUB, |speaker, now| speaker.disable(disabled, "noon", now));
+    sim.operate(HUB, |speaker, now| speaker.drain(drained, true, now));
+    assert_eq!(sim.reload(HUB, &hub("hold-time = 12")).len(), 3, "both sessions, and the group");
+    sim.run_until("the one", 5 * MINUTE, |sim| sim.established(HUB) == 1);
+    sim.run_for(10 * FORGET);
+    assert_eq!(sim.established(HUB), 1);
+    let admin = |name| member(&sim, name).map(Peer::admin);
+    assert!(admin("leaves-10.13.76.100").is_some_and(|admin| admin.disabled.as_deref() == Some("noon")));
+    assert!(admin("leaves-10.13.76.101").is_some_and(|admin| admin.drained));
+    assert!(member(&sim, "leaves-10.13.76.101").is_some_and(Peer::is_dynamic), "and goes when it is away for long");
+    sim.shutdown(SECOND);
+    sim.run_for(FORGET + SOON);
+    assert_eq!(names(&sim), ["leaves-10.13.76.100"]);
+}
+
 #[test]
 fn a_drained_router_drains_members_that_come_later() {
     let mut sim = hub_and_leaves("", "", &[(100, 65100)]);
