@@ -57,7 +57,7 @@ fn repeatable(notice: &Notice) -> Option<Subject> {
         Notice::RouteTooLarge { peer, .. } => (peer, "route too large"),
         Notice::DefaultRouteToRouteServer { peer } => (peer, "default route"),
         Notice::Share { peer, .. } => (peer, "equal paths"),
-        Notice::AggregateFormed(_) | Notice::AggregateGone(_) => return Some((None, "aggregate")),
+        Notice::AggregateFormed(_) | Notice::AggregateGone { .. } => return Some((None, "aggregate")),
         // Once a session, for which there is a damped time to wait, or once at all, or what this machine itself does.
         Notice::PeerUp { .. }
         | Notice::CapabilitiesRefused { .. }
@@ -127,7 +127,8 @@ fn write(notice: &Notice, speaker: &Speaker) {
         Notice::Originated(prefix) => info!(%prefix, "originating"),
         Notice::NoLongerOriginated(prefix) => info!(%prefix, "no longer originating"),
         Notice::AggregateFormed(prefix) => info!(%prefix, "aggregate formed"),
-        Notice::AggregateGone(prefix) => info!(%prefix, "aggregate gone: nothing contributes any more"),
+        Notice::AggregateGone { prefix, why: Some(why) } => info!(%prefix, %why, "aggregate gone"),
+        Notice::AggregateGone { prefix, why: None } => info!(%prefix, "aggregate gone: it is no longer configured"),
         Notice::RouteTooLarge { peer, prefixes } => {
             error!(peer = name(peer), count = prefixes.len(), first = ?prefixes.first(),
                 "attributes do not fit into a BGP message: routes not sent");

@@ -61,7 +61,8 @@ impl Speaker {
                 self.rib.update(route.clone(), Import::Accepted(route), &self.next_hops)
             }
             None if was_there => {
-                self.outputs.push_back(Output::Notice(Notice::AggregateGone(prefix)));
+                let why = self.aggregates.get(prefix).and_then(|aggregate| self.unformed(aggregate));
+                self.outputs.push_back(Output::Notice(Notice::AggregateGone { prefix, why }));
                 self.rib.withdraw(prefix, None, &self.next_hops)
             }
             None => None,

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::aggregation::Unformed;
 use super::diverse::Share;
 use super::limits::{Excess, LimitAction, Nearness};
 use super::refresh::IgnoredRefresh;
@@ -258,8 +259,13 @@ pub enum Notice {
     NoLongerOriginated(Prefix),
     /// The first route came that contributes to an aggregate of ours.
     AggregateFormed(Prefix),
-    /// The last route went that contributed to an aggregate of ours.
-    AggregateGone(Prefix),
+    /// An aggregate of ours is there no more.
+    AggregateGone {
+        /// Its prefix.
+        prefix: Prefix,
+        /// Why; `None` if it is no longer configured.
+        why: Option<Unformed>,
+    },
     /// A route could not be put into one UPDATE, however large: it is not sent.
     RouteTooLarge {
         /// For whom it was.

@@ -10,7 +10,7 @@ use crate::host::RouteKind;
 use crate::net::{AfiSafi, Asn, Prefix};
 use crate::policy::{self, Outcome};
 use crate::route::Route;
-use crate::speaker::AggregateConfig;
+use crate::speaker::{AggregateConfig, Notice};
 
 const ONE: usize = 0;
 const HUB: usize = 1;
@@ -66,6 +66,15 @@ fn unformed(sim: &Sim) -> Option<String> {
     speaker.unformed(aggregate).map(|reason| reason.to_string())
 }
 
+/// Why the hub said that an aggregate was gone, each time.
+fn gone(sim: &Sim) -> Vec<String> {
+    let why = |(_, notice): &(usize, Notice)| match notice {
+        Notice::AggregateGone { why, .. } => Some(why.as_ref().map_or("taken out".to_owned(), ToString::to_string)),
+        _ => None,
+    };
+    sim.notices.iter().filter_map(why).collect()
+}
+
 #[test]
 fn it_comes_with_the_first_contributor_and_goes_with_the_last() {
     let mut sim = network(&aggregate(""));
@@ -79,6 +88,11 @@ fn it_comes_with_the_first_contributor_and_goes_with_the_last() {
     withdraw(&mut sim, ANOTHER);
     assert_eq!(told(&sim, TWO), names(&[]));
     assert!(!is_discarded(&sim, AGGREGATE));
+    announce(&mut sim, SPECIFIC);
+    sim.reload(HUB, &hub(""));
+    assert_eq!(gone(&sim), ["nothing contributes", "taken out"]);
+    sim.reload(HUB, &hub(&aggregate("")));
+    withdraw(&mut sim, SPECIFIC);
     announce(&mut sim, AGGREGATE);
     assert_eq!(told(&sim, TWO), names(&[AGGREGATE]), "somebody else's route to that prefix is no contributor");
     assert_eq!(sim.received(TWO, HUB, AGGREGATE).expect("told").attributes, path(&[65000, 65101]).into());
@@ -161,6 +175,7 @@ fn policies_say_who_contributes_and_what_it_is_told_with() {
     sim.run_for(SOON);
     assert_eq!(told(&sim, TWO), names(&["10.200.0.0/17", SPECIFIC]), "rejected, it takes nobody's place");
     assert_eq!(unformed(&sim).as_deref(), Some("its policy: policy mark, statement 1"));
+    assert_eq!(gone(&sim), ["its policy: policy mark, statement 1"]);
     withdraw(&mut sim, SPECIFIC);
     assert_eq!(unformed(&sim).as_deref(), Some("nothing contributes"));
 }
