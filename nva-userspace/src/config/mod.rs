@@ -179,6 +179,13 @@ impl Config {
         keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
     }
 
+    /// What holds after a reload: the new configuration, and what takes a restart as it was.
+    pub fn followed_by(&self, new: Config) -> Config {
+        let speaker = SpeakerConfig { reconcile_after: self.speaker.reconcile_after, ..new.speaker };
+        let (listen, xdp, control_socket) = (self.listen.clone(), self.xdp.clone(), self.control_socket.clone());
+        Config { speaker, listen, xdp, control_socket, ..new }
+    }
+
     /// Reads a configuration file.
     pub fn load(path: &Path) -> Result<Config, ConfigError> {
         let text =

@@ -87,6 +87,22 @@ fn problems(text: &str) -> Vec<String> {
     }
 }
 
+/// What waits for a restart is what it was, so that taking it back leaves nothing to say.
+#[test]
+fn what_takes_a_restart_stays_until_then() {
+    let router = |socket: &str, after: u32| {
+        format!(
+            "[router]\nasn = 65000\nrouter-id = \"10.13.76.84\"\nlisten = [\"192.0.2.1\"]\n\
+             control-socket = \"{socket}\"\n[fib]\nreconcile-after = {after}\n"
+        )
+    };
+    let (old, other) = (config(&router("/run/a", 60)), config(&router("/run/b", 70)));
+    assert_eq!(old.needs_restart(&other), ["[router] control-socket", "[fib] reconcile-after"]);
+    let kept = old.followed_by(other);
+    assert_eq!(kept.needs_restart(&old), [""; 0]);
+    assert_eq!(kept.needs_restart(&config(&router("/run/a", 80))), ["[fib] reconcile-after"]);
+}
+
 #[test]
 fn a_hub_is_understood_whole() {
     let hub = config(HUB);

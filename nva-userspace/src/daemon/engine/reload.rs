@@ -29,8 +29,7 @@ impl Daemon {
         }
         self.listeners.sign(&self.config.passwords(), &new.passwords())?;
         let changes = self.speaker.reconfigure(new.speaker.clone(), &moved, self.clock.now())?;
-        let (listen, xdp) = (self.config.listen.clone(), self.config.xdp.clone());
-        self.config = Config { listen, xdp, control_socket: self.config.control_socket.clone(), ..new };
+        self.config = self.config.followed_by(new);
         resigned.into_iter().for_each(|peer| self.sign_again(peer));
         Ok(Reloaded { changes, passwords, restart })
     }
