@@ -54,7 +54,8 @@ pub(super) fn build(file: File, text: &str, problems: &mut Problems<'_>) -> Opti
         peers::build(&file.peer, &file.peer_group, own, problems).into_iter().unzip();
     let vnet = azure::build(file.azure.as_ref(), &file.peer, &peers, problems);
     decision.diverse = peers.iter().any(|peer| peer.diverse_paths);
-    let (ranges, members) = listen::build(&file.peer_group, own, problems).into_iter().unzip();
+    let (ranges, members): (Vec<_>, _) = listen::build(&file.peer_group, own, problems).into_iter().unzip();
+    listen::check_names(&file.peer, &peers, &ranges, problems);
     let control_socket = control_socket(file.router.control_socket, problems);
     let (asn, router_id) = (asn?, router_id?);
     Some(Config {

@@ -10,7 +10,7 @@ use super::file::PeerTable;
 use super::peers::{self, Own};
 use super::values::parse;
 use crate::net::Prefix;
-use crate::speaker::{ListenConfig, PeerKind};
+use crate::speaker::{ListenConfig, PeerConfig, PeerKind};
 
 /// How many members a group may have unless it says so.
 const DEFAULT_LIMIT: u32 = 100;
@@ -38,6 +38,31 @@ pub(super) fn check_peer(peer: &PeerTable, problems: &mut Problems<'_>) {
     let forget = peer.listen_forget.as_ref().map(toml::Spanned::span);
     for place in [listen, limit, forget].into_iter().flatten() {
         problems.add(place, "a peer has one address: ranges of addresses belong to [[peer-group]]");
+    }
+}
+
+/// Finds peers that are named as a member of a group may be: two of one name cannot be told apart. Where the peer has
+/// the member's address, there is no such member.
+pub(super) fn check_names(
+    tables: &[PeerTable],
+    peers: &[PeerConfig],
+    listeners: &[ListenConfig],
+    problems: &mut Problems<'_>,
+) {
+    for table in tables {
+        let name = table.name.get_ref();
+        let address = peers.iter().find(|peer| peer.name == *name).map(|peer| peer.address);
+        for listener in listeners {
+            let Some(member) = listener.address_of(name).filter(|member| address != Some(*member)) else { continue };
+            let group = &listener.template.name;
+            problems.add(
+                table.name.span(),
+                format_args!(
+                    "peer-group {group:?} listens for {member}, and calls whoever connects from there {name:?}: \
+                     choose another name"
+                ),
+            );
+        }
     }
 }
 

@@ -187,6 +187,13 @@ impl ListenConfig {
         let name = format!("{}-{address}", self.template.name);
         PeerConfig { name, address, ..self.template.clone() }
     }
+
+    /// The address of the member that has this name, if there may be one.
+    pub fn address_of(&self, name: &str) -> Option<IpAddr> {
+        let address: IpAddr = name.strip_prefix(&self.template.name)?.strip_prefix('-')?.parse().ok()?;
+        let fits = self.prefixes.iter().any(|prefix| prefix.contains(address)) && self.member(address).name == name;
+        fits.then_some(address)
+    }
 }
 
 /// What seeds a peer's jitter: another seed for each.

@@ -470,6 +470,30 @@ fn in_a_group_that_listens() {
         )],
     );
     each(
+        &format!(
+            "{group}asn = 1\nlisten = [\"10.0.0.0/8\", \"2001:db8::/32\"]\n[[peer]]\nasn = 2\naddress = \"10.0.0.2\"\n"
+        ),
+        &[
+            (
+                "name = \"g-10.1.0.1\"\n",
+                "11:8: peer-group \"g\" listens for 10.1.0.1, and calls whoever connects from there \"g-10.1.0.1\": \
+                 choose another name",
+            ),
+            (
+                "name = \"g-2001:db8::1\"\n",
+                "11:8: peer-group \"g\" listens for 2001:db8::1, and calls whoever connects from there \
+                 \"g-2001:db8::1\": choose another name",
+            ),
+        ],
+    );
+    // What no member may be named, or only the one whose place it takes.
+    for name in ["g-10.0.0.2", "g-11.1.0.1", "h-10.1.0.1", "g-2001:db8:0::1", "g"] {
+        let peer = format!(
+            "asn = 1\nlisten = [\"10.0.0.0/8\"]\n[[peer]]\nname = \"{name}\"\nasn = 2\naddress = \"10.0.0.2\"\n"
+        );
+        super::config(&format!("{group}{peer}"));
+    }
+    each(
         &format!("{ROUTER}[[peer]]\nname = \"a\"\nasn = 1\naddress = \"10.0.0.2\"\n"),
         &[(
             "listen = [\"10.0.0.0/8\"]\n",
