@@ -77,6 +77,12 @@ impl Session {
         }
     }
 
+    /// Begins in Idle, for a time or until it is started: somebody else has decided so before there was this session.
+    pub fn begin_idle(&mut self, until: Option<Instant>, now: Instant) {
+        self.since = now;
+        self.idle_hold = until;
+    }
+
     /// Takes an event. Timers that are overdue do not expire here: what came in time but was read late still counts.
     pub fn handle_event(&mut self, event: Event, now: Instant) {
         match event {

@@ -165,10 +165,13 @@ impl Speaker {
             }
         }
         self.announce_restart_to(id);
-        let disabled = self.peers.get(id).is_some_and(|peer| peer.admin.disabled.is_some());
-        if self.started && !disabled {
-            self.session_event(id, Event::Start, now);
+        let Some(peer) = self.peers.get_mut(id).filter(|_| self.started) else { return };
+        let held = peer.overrun.filter(|overrun| overrun.holds(now));
+        if peer.admin.disabled.is_some() || held.is_some() {
+            let until = held.filter(|_| peer.admin.disabled.is_none()).and_then(|overrun| overrun.until);
+            return peer.session.begin_idle(until, now);
         }
+        self.session_event(id, Event::Start, now);
     }
 }
 

@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use super::as_path::{AsPathRules, LocalAs};
 use super::config::{PeerConfig, PeerKind, SpeakerConfig};
+use super::limits::Overrun;
 use super::peer::{Admin, Peer};
 use super::{Speaker, membership};
 use crate::net::{AfiSafi, Instant};
@@ -97,6 +98,8 @@ struct Successor {
     config: PeerConfig,
     /// What an operator had said.
     admin: Admin,
+    /// The limit that keeps it down.
+    overrun: Option<Overrun>,
     /// How long it stays without a connection, if it is a member of a group.
     forget_after: Option<Duration>,
 }
@@ -104,7 +107,7 @@ struct Successor {
 impl Successor {
     /// A peer that was not there before.
     fn of_nobody(config: PeerConfig) -> Successor {
-        Successor { config, admin: Admin::default(), forget_after: None }
+        Successor { config, admin: Admin::default(), overrun: None, forget_after: None }
     }
 }
 
@@ -205,6 +208,8 @@ impl Speaker {
         let peer = self.peers.get(id)?;
         let successor = wanted(peer, new).map(|config| Successor {
             admin: peer.admin.clone(),
+            // Other limits let it in.
+            overrun: peer.overrun.filter(|_| peer.config.limits == config.limits),
             forget_after: peer
                 .is_dynamic()
                 .then(|| membership::listener_for(&new.listen, config.address))
@@ -222,7 +227,7 @@ impl Speaker {
 
     /// Begins a peer with what is known of the one whose place it takes.
     fn begin_again(&mut self, successor: Successor, now: Instant) {
-        let Successor { config, admin, forget_after } = successor;
+        let Successor { config, admin, overrun, forget_after } = successor;
         let seed = self.config.seed;
         let id = self.peers.add(|id| {
             let seed = membership::seed(seed, id);
@@ -233,6 +238,7 @@ impl Speaker {
         });
         if let Some(peer) = self.peers.get_mut(id) {
             peer.admin = admin;
+            peer.overrun = overrun;
         }
         self.begin(id, now);
     }

@@ -251,6 +251,33 @@ fn a_session_begins_anew_after_the_time_that_is_configured() {
     assert_eq!((state(&sim), said(&sim).len()), (State::Idle, 2));
 }
 
+/// What began the session anew has nothing to do with its limits: it stays down as long as it would have.
+#[test]
+fn a_reload_with_the_same_limits_lets_nobody_in() {
+    let peer = |sim: &Sim| sim.speakers[HUB].peers().iter().find(|peer| peer.config().name == "p101").map(Peer::id);
+    for (action, for_good) in [("action = \"shutdown\"", true), ("action = \"restart\", restart-after = 90", false)] {
+        let keys = |limit: u8, hold: u8| {
+            hub(&format!("receive-limit = {{ prefixes = {limit}, {action} }}\nhold-time = {hold}"), "")
+        };
+        let mut sim = network(&keys(3, 90));
+        announce(&mut sim, LEAF, 1..=4);
+        sim.run_for(Duration::from_secs(30));
+        withdraw(&mut sim, LEAF, [4]);
+        assert_eq!(sim.reload(HUB, &keys(3, 60)), ["p101: session reset, as its parameters change"]);
+        sim.run_for(Duration::from_secs(50));
+        let id = peer(&sim).expect("a peer");
+        let known = sim.speakers[HUB].peer(id).expect("a peer");
+        assert_eq!((known.session().state(), known.overrun().is_some()), (State::Idle, true), "{action}");
+        assert!(sim.now.since(known.session().since()) < MINUTE, "idle since the reload");
+        if for_good {
+            sim.run_for(10 * MINUTE);
+            assert_eq!(sim.established(HUB), 1, "the other one");
+            sim.reload(HUB, &keys(5, 90));
+        }
+        sim.run_until("the session", 3 * MINUTE, |sim| have(sim, OTHER, HUB) == [1, 2, 3]);
+    }
+}
+
 #[test]
 fn a_peer_that_would_be_told_too_much_is_not_to_blame() {
     for (action, word) in [("restart", "Reset"), ("shutdown", "Shutdown")] {

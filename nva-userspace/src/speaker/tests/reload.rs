@@ -205,6 +205,7 @@ fn what_an_operator_said_outlives_a_reload() {
     sim.run_for(2 * MINUTE);
     let peer = sim.speakers[HUB].peers().iter().find(|peer| peer.config().name == "p4").expect("a peer");
     assert_eq!(peer.session().state(), State::Idle);
+    assert_eq!(peer.session().since(), now, "since the reload, not since the start");
 }
 
 #[test]
