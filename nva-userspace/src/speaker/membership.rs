@@ -133,7 +133,8 @@ impl Speaker {
         self.flush(now);
     }
 
-    fn drop_peer(&mut self, id: PeerId, notification: Notification, now: Instant) {
+    /// The same without a word about it.
+    pub(super) fn drop_peer(&mut self, id: PeerId, notification: Notification, now: Instant) {
         self.session_event(id, Event::Stop { notification }, now);
         let Some(peer) = self.peers.remove(id) else { return };
         if peer.shares_paths() {

@@ -217,11 +217,11 @@ impl Speaker {
                 .map(|listener| listener.forget_after),
             config,
         });
-        let why = match successor {
-            Some(_) => iana::cease::OTHER_CONFIGURATION_CHANGE,
-            None => iana::cease::PEER_DECONFIGURED,
-        };
-        self.remove_peer(id, Notification::cease(why), now);
+        match successor {
+            // It stays a peer: nobody is to read that it was removed.
+            Some(_) => self.drop_peer(id, Notification::cease(iana::cease::OTHER_CONFIGURATION_CHANGE), now),
+            None => self.remove_peer(id, Notification::cease(iana::cease::PEER_DECONFIGURED), now),
+        }
         successor
     }
 

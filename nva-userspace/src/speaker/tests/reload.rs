@@ -7,6 +7,7 @@ use super::sim::{Sim, loopback_added};
 use super::{MINUTE, OPEN, SOON, established, path, speaker};
 use crate::config::Config;
 use crate::fsm::State;
+use crate::speaker::Notice;
 
 const HUB: usize = 0;
 const LEAF: usize = 1;
@@ -143,6 +144,8 @@ fn resets(new: &str) {
     let notifications: Vec<&str> = notifications.filter(|text| !text.contains("Collision")).collect();
     assert_eq!(notifications.len(), 1, "{notifications:?}");
     assert!(notifications[0].contains("Other Configuration Change"), "{notifications:?}");
+    let removed = |(_, notice): &(usize, Notice)| matches!(notice, Notice::PeerRemoved { .. });
+    assert!(!sim.notices.iter().any(removed), "it is still a peer");
     sim.run_until("the session again", MINUTE, |sim| sim.established(HUB) == 3);
     sim.run_for(SOON);
     assert_eq!(communities(&sim, FIRST), ["65000:1", "65000:2"]);
