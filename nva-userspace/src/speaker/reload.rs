@@ -51,7 +51,7 @@ pub enum Change {
 
 impl Change {
     /// Whether the peer that was there is there no more.
-    fn ends_session(&self) -> bool {
+    pub fn ends_session(&self) -> bool {
         matches!(self, Change::Removed(_) | Change::Session(_))
     }
 

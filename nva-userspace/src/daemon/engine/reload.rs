@@ -22,7 +22,10 @@ impl Daemon {
         let restart = self.config.needs_restart(&new);
         let moved = self.moved(&new);
         let changes = self.speaker.changes(&new.speaker, &moved)?;
-        let resigned: Vec<PeerId> = self.resigned(&new).map(Peer::id).collect();
+        // A session that is reset begins with the new password.
+        let goes_on =
+            |peer: &&Peer| !changes.iter().any(|one| one.ends_session() && one.peer() == Some(&peer.config().name));
+        let resigned: Vec<PeerId> = self.resigned(&new).filter(goes_on).map(Peer::id).collect();
         let passwords = resigned.iter().map(|peer| self.name(*peer).to_owned()).collect();
         if dry_run {
             return Ok(Reloaded { changes, passwords, restart });
