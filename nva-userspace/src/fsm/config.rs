@@ -9,8 +9,8 @@ use crate::net::{AfiSafi, Asn, RouterId};
 use crate::packet::GracefulRestart;
 
 /// The configuration of one session. It does not change in a session's life: make a new [`super::Session`] instead.
-/// Only what is announced of graceful restart does ([`super::Session::set_graceful_restart`]), and which of two AS numbers
-/// is ours.
+/// Only what is announced of graceful restart does ([`super::Session::set_graceful_restart`]), the time between two
+/// attempts to connect ([`super::Session::set_connect_retry`]), and which of two AS numbers is ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionConfig {
     /// Our AS, as the peer knows it.

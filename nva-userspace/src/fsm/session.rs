@@ -176,6 +176,14 @@ impl Session {
         self.config.graceful_restart = announced;
     }
 
+    /// Sets the time between two attempts to connect, also for the one that is waited for.
+    pub fn set_connect_retry(&mut self, retry: Duration, now: Instant) {
+        self.config.connect_retry = retry;
+        if self.connect_retry.is_some() {
+            self.restart_connect_retry(now);
+        }
+    }
+
     /// What the messages of a connection are to be decoded with at this moment. It changes with the peer's OPEN.
     pub fn codec_context(&self, connection: ConnectionId) -> &CodecContext {
         self.find(connection).map_or(&self.opening_context, |index| self.connections[index].context())

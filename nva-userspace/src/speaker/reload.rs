@@ -12,6 +12,7 @@ use super::config::{PeerConfig, PeerKind, SpeakerConfig};
 use super::limits::Overrun;
 use super::peer::{Admin, Peer};
 use super::{Speaker, membership};
+use crate::fsm::SessionConfig;
 use crate::net::{AfiSafi, Instant};
 use crate::packet::{Notification, iana};
 use crate::route::PeerId;
@@ -35,6 +36,8 @@ pub enum Change {
     Bfd(String),
     /// How many prefixes there may be: what was refused is looked at again, and a session that is down for it begins.
     Limits(String),
+    /// How long after an attempt to connect to a peer the next one is made.
+    ConnectRetry(String),
     /// Only what is shown of a peer.
     Description(String),
     /// How the best route is chosen: all are chosen again.
@@ -66,6 +69,7 @@ impl Change {
             | Change::Install(peer)
             | Change::Bfd(peer)
             | Change::Limits(peer)
+            | Change::ConnectRetry(peer)
             | Change::Description(peer) => Some(peer),
             Change::Decision | Change::Originate | Change::Aggregates | Change::Vnet | Change::Listen => None,
         }
@@ -83,6 +87,7 @@ impl fmt::Display for Change {
             Change::Install(_) => "kernel routes follow install",
             Change::Bfd(_) => "bfd: watched as it says now",
             Change::Limits(_) => "limits: numbers of prefixes are held against them",
+            Change::ConnectRetry(_) => "connect-retry: attempts to connect follow each other as it says now",
             Change::Description(_) => "description",
             Change::Decision => "every best route is chosen again",
             Change::Originate => "originated prefixes follow",
@@ -252,6 +257,11 @@ impl Speaker {
             (Change::Install(_), Some(_)) => self.install_again(),
             (Change::Bfd(_), Some(id)) => self.watch_again(id),
             (Change::Limits(_), Some(id)) => self.limits_changed(id, now),
+            (Change::ConnectRetry(_), Some(id)) => {
+                if let Some(peer) = self.peers.get_mut(id) {
+                    peer.session.set_connect_retry(peer.config.session.connect_retry, now);
+                }
+            }
             (Change::Decision, _) => {
                 self.rib.set_decision(self.config.decision);
                 self.decide_again(
@@ -275,6 +285,7 @@ impl Speaker {
                 | Change::Install(_)
                 | Change::Bfd(_)
                 | Change::Limits(_)
+                | Change::ConnectRetry(_)
                 | Change::Description(_)
                 | Change::Listen,
                 _,
@@ -301,7 +312,10 @@ fn differences(old: &PeerConfig, new: &PeerConfig, moved: bool) -> Vec<Change> {
     let same_as = |local: Option<LocalAs>| local.map(|local| (local.asn, local.dual));
     let local_as = if same_as(old.local_as) == same_as(new.local_as) { new.local_as } else { old.local_as };
     let flags = |of: &dyn Fn(LocalAs) -> bool| old.local_as.map(of) != new.local_as.map(of);
+    // The peer knows nothing of this one.
+    let connect_retry = new.session.connect_retry;
     let like_new = PeerConfig {
+        session: SessionConfig { connect_retry, ..old.session.clone() },
         local_as,
         as_path: new.as_path,
         import: new.import.clone(),
@@ -340,6 +354,7 @@ fn differences(old: &PeerConfig, new: &PeerConfig, moved: bool) -> Vec<Change> {
     changes.extend((old.install != new.install).then(|| Change::Install(name())));
     changes.extend((old.bfd != new.bfd).then(|| Change::Bfd(name())));
     changes.extend((old.limits != new.limits).then(|| Change::Limits(name())));
+    changes.extend((old.session.connect_retry != connect_retry).then(|| Change::ConnectRetry(name())));
     changes.extend((old.description != new.description).then(|| Change::Description(name())));
     changes
 }

@@ -135,6 +135,32 @@ fn only_parameters_of_a_session_end_it() {
     }
 }
 
+#[test]
+fn attempts_to_connect_follow_each_other_as_the_file_says() {
+    let mut sim = network(&usual());
+    let retry =
+        |seconds: u16| usual().replacen("hold-time = 9", &format!("hold-time = 9\nconnect-retry = {seconds}"), 1);
+    assert_eq!(
+        sim.reload(HUB, &retry(3600)),
+        ["p4: connect-retry: attempts to connect follow each other as it says now"]
+    );
+    sim.run_for(SOON);
+    assert_eq!((sim.established(HUB), sim.notifications.len()), (3, 0), "no session ended");
+    // From now on nobody answers: what is waited for then is an hour, and no more than a second once that is said.
+    sim.shutdown(FIRST);
+    sim.run_for(10 * MINUTE);
+    let attempts = |sim: &Sim| {
+        let peer = sim.speakers[HUB].peers().iter().find(|peer| peer.config().name == "p4").expect("a peer");
+        peer.session().counters().connect_attempts
+    };
+    let before = attempts(&sim);
+    sim.run_for(10 * MINUTE);
+    assert_eq!(attempts(&sim), before);
+    sim.reload(HUB, &retry(1));
+    sim.run_for(MINUTE);
+    assert!(attempts(&sim) > before + 30);
+}
+
 /// One session of the hub ends for what is new, and begins again.
 fn resets(new: &str) {
     let mut sim = network(&usual());
