@@ -8,6 +8,7 @@ use crate::fsm::DownReason;
 use crate::host::HostEvent;
 use crate::net::AfiSafi;
 use crate::packet::{self, Message, Notification};
+use crate::rib::Rejection;
 use crate::speaker::{Notice, Peer};
 
 const LEAF: usize = 0;
@@ -448,6 +449,9 @@ fn what_was_kept_follows_our_addresses() {
     sim.host(HUB, taken);
     sim.run_for(SOON);
     assert_eq!((stale(&sim), knows(&sim, HUB), knows(&sim, FAR)), (1, false, false));
+    let leaf = sim.speakers[HUB].peer_of_address([10, 13, 76, 10].into()).expect("a peer");
+    let received = sim.speakers[HUB].rib().received(PREFIX.parse().expect("a prefix"), leaf).expect("it is kept");
+    assert!(matches!(received.import, Err(Rejection::OwnNextHop { .. })), "{:?}", received.import);
 }
 
 #[test]
