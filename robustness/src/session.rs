@@ -154,8 +154,8 @@ impl Watcher {
             },
             Step::BfdDown { milliseconds_ago } => {
                 let ago = Duration::from_millis(milliseconds_ago.into());
-                let worked_at = (now - Instant::ZERO).saturating_sub(ago);
-                Event::BfdDown { worked_at: Instant::from_origin(worked_at), reason: "silence".to_owned() }
+                let then = Instant::from_origin((now - Instant::ZERO).saturating_sub(ago));
+                Event::BfdDown { at: now, came_up: then, worked_until: then, reason: "silence".to_owned() }
             }
             Step::Taken { which, stood_in } => {
                 let Some(connection) = self.pick(which) else { return };

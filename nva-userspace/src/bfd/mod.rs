@@ -27,6 +27,6 @@ mod timing;
 pub use discard::{Discard, Discards};
 pub use packet::{CONTROL_LEN, ControlPacket, Discriminator};
 pub use remote::Remote;
-pub use session::{Counters, Event, Session, SessionConfig};
+pub use session::{Counters, Event, Session, SessionConfig, Worked};
 pub use sessions::{Datagram, Hops, Outgoing, Path, Sessions};
 pub use state::{Diagnostic, Reason, State};

@@ -35,8 +35,17 @@ pub struct Event {
     pub reason: Reason,
     /// When.
     pub at: Instant,
-    /// When the last packet before it came that left the session Up; `None` if none ever has.
-    pub worked_at: Option<Instant>,
+    /// The time in which it was Up, if it was before: see [`Worked`].
+    pub worked: Option<Worked>,
+}
+
+/// The time in which a session was Up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Worked {
+    /// When it came up.
+    pub since: Instant,
+    /// When the last packet came that left it Up.
+    pub until: Instant,
 }
 
 /// Numbers for `nva show bfd`; they count from the session's making.
@@ -296,13 +305,14 @@ impl Session {
 
     fn enter(&mut self, to: State, diagnostic: Diagnostic, reason: Reason, now: Instant) {
         let from = std::mem::replace(&mut self.state, to);
-        self.since = now;
+        let since = std::mem::replace(&mut self.since, now);
+        let worked = (from == State::Up).then(|| Worked { since, until: self.worked_at.unwrap_or(since) });
         self.diagnostic = diagnostic;
         let count = |counter: &mut u64, happened: bool| *counter = counter.saturating_add(happened.into());
         count(&mut self.counters.ups, to == State::Up);
         count(&mut self.counters.downs, from == State::Up);
         self.set_intervals();
-        self.events.push_back(Event { from, to, reason, at: now, worked_at: self.worked_at });
+        self.events.push_back(Event { from, to, reason, at: now, worked });
     }
 
     fn set_intervals(&mut self) {

@@ -105,8 +105,12 @@ pub enum Event {
     },
     /// BFD has found that the peer cannot be reached any more (RFC 5882 §4.1).
     BfdDown {
-        /// When it still could be reached, as far as BFD knows. A session that was established later is not meant.
-        worked_at: Instant,
+        /// When it was found.
+        at: Instant,
+        /// When BFD had come up.
+        came_up: Instant,
+        /// When the peer still could be reached, as far as BFD knows.
+        worked_until: Instant,
         /// How it was found, for the operator.
         reason: String,
     },

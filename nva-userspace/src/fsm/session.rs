@@ -1,6 +1,7 @@
 //! The session with a peer: when to connect and when not, which connection survives, what the caller has to do.
 
 mod capabilities;
+mod collision;
 mod ending;
 
 use std::collections::VecDeque;
@@ -95,7 +96,13 @@ impl Session {
             Event::ConnectionOpened { connection, direction } => self.opened(connection, direction, now),
             Event::ConnectFailed { reason } => self.connect_failed(reason, now),
             Event::ConnectionClosed { connection, reason } => self.closed(connection, reason, now),
-            Event::BfdDown { worked_at, reason } => self.bfd_down(worked_at, &reason, now),
+            Event::BfdDown { at, came_up, worked_until, reason } => {
+                if self.is_watched(at, came_up, worked_until) {
+                    self.bfd_down(&reason, now);
+                } else {
+                    self.counters.late_events += 1;
+                }
+            }
             Event::Sent { connection, stood_in } => self.taken(connection, stood_in, now),
             Event::Received { connection, message } => self.received(connection, message, now),
         }
@@ -357,16 +364,19 @@ impl Session {
         self.fail(id, DownReason::Closed { reason }, now);
     }
 
+    /// Whether a failure that BFD has found is one of the session that is established: it was then, and BFD has worked for
+    /// it, or came up for no session before it.
+    fn is_watched(&self, at: Instant, came_up: Instant, worked_until: Instant) -> bool {
+        let later_than_before = self.last_down.as_ref().is_none_or(|before| before.at < came_up);
+        self.established_since.is_some_and(|since| since <= at && (since <= worked_until || later_than_before))
+    }
+
     /// Ends an Established session at once; one that is only being opened will find out by itself.
-    fn bfd_down(&mut self, worked_at: Instant, reason: &str, now: Instant) {
-        let meant = self.established_since.is_some_and(|since| since <= worked_at);
+    fn bfd_down(&mut self, reason: &str, now: Instant) {
         let established = self.connections.iter().find(|connection| connection.state() == State::Established);
-        match established.filter(|_| meant).map(|connection| connection.id) {
-            Some(id) => {
-                let notification = Notification::cease(iana::cease::BFD_DOWN);
-                self.fail(id, DownReason::Sent { notification, problem: format!("BFD: {reason}") }, now);
-            }
-            None => self.counters.late_events += 1,
+        if let Some(id) = established.map(|connection| connection.id) {
+            let notification = Notification::cease(iana::cease::BFD_DOWN);
+            self.fail(id, DownReason::Sent { notification, problem: format!("BFD: {reason}") }, now);
         }
     }
 
@@ -399,27 +409,6 @@ impl Session {
             self.cancel_attempt();
             self.connect_retry = None;
         }
-    }
-
-    /// Which connections must go now that an OPEN was accepted over this one: RFC 4271 §6.8.
-    fn collision_losers(&self, id: ConnectionId) -> Vec<ConnectionId> {
-        let Some(new) = self.connections.iter().find(|connection| connection.id == id) else {
-            return Vec::new();
-        };
-        let existing: Vec<_> =
-            self.connections.iter().filter(|other| other.id != id && other.state() == State::OpenConfirm).collect();
-        let survivor = self.surviving_direction(new);
-        // Two that the same side opened: it has given up the older one.
-        let new_loses = existing.iter().any(|other| other.direction != new.direction) && new.direction != survivor;
-        if new_loses { vec![id] } else { existing.iter().map(|other| other.id).collect() }
-    }
-
-    /// The connection stays that was opened by the speaker with the higher BGP Identifier, compared as numbers; by
-    /// the one with the higher AS number if they are equal (RFC 6286 §2.3).
-    fn surviving_direction(&self, connection: &Connection) -> Direction {
-        let ours = connection.negotiated().map(|agreed| (self.config.router_id, agreed.local_asn));
-        let theirs = connection.negotiated().map(|agreed| (agreed.remote_router_id, agreed.remote_asn));
-        if ours > theirs { Direction::Outgoing } else { Direction::Incoming }
     }
 
     fn establish(&mut self, id: ConnectionId, now: Instant) {
@@ -580,15 +569,6 @@ impl Session {
         self.running = false;
         self.connect_retry = None;
         self.idle_hold = until;
-    }
-
-    /// OpenCollisionDump (RFC 4271 §8.1.5, event 23), with the subcode that RFC 4486 §4 has for it.
-    fn drop_collided(&mut self, id: ConnectionId) {
-        self.connections.retain(|connection| connection.id != id);
-        self.collided = true;
-        self.counters.collisions += 1;
-        self.send(id, Message::Notification(Notification::collision()));
-        self.actions.push_back(Action::Close { connection: id });
     }
 
     fn send(&mut self, connection: ConnectionId, message: Message) {

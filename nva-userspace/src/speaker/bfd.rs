@@ -6,8 +6,9 @@
 //! worked. BFD shares the fate of the process that runs BGP, with us and maybe with the peer: if that restarts and has
 //! its BGP session again within the detection time, the old BFD session goes down afterwards, be it that the peer
 //! begins a new one or that it has not done so yet. That says nothing about the way, and ends no restart (RFC 5882
-//! §4.3.2). So a failure counts if a packet that found BFD Up has come since the BGP session was established. Where the
-//! way fails within an interval of BFD after that, the hold timer has to find out.
+//! §4.3.2). So a failure counts if a packet that found BFD Up has come since the BGP session was established, or if BFD
+//! has come up since the one before it ended. Where the way fails within an interval of BFD after a session that BFD
+//! has not noticed the loss of, the hold timer has to find out.
 // GAP(RFC 5882 §4.1): no strict mode, in which BGP waits for BFD to come up.
 
 use super::{Notice, Output, Speaker};
@@ -37,9 +38,10 @@ impl Speaker {
     /// A BFD session has changed its state.
     pub(super) fn bfd_changed(&mut self, id: PeerId, event: bfd::Event, now: Instant) {
         self.outputs.push_back(Output::Notice(Notice::Bfd { peer: id, event }));
-        let worked_at = event.worked_at.filter(|_| event.from == bfd::State::Up && is_failure(event.reason));
-        if let Some(worked_at) = worked_at {
-            self.session_event(id, Event::BfdDown { worked_at, reason: event.reason.to_string() }, now);
+        if let Some(bfd::Worked { since, until }) = event.worked.filter(|_| is_failure(event.reason)) {
+            let reason = event.reason.to_string();
+            let down = Event::BfdDown { at: event.at, came_up: since, worked_until: until, reason };
+            self.session_event(id, down, now);
         }
     }
 }

@@ -31,8 +31,8 @@ const TABLE: [(State, State, State, Diagnostic, Option<Reason>); 16] = {
 };
 
 /// Of a session that came to this state at 0 ms.
-fn worked_at(state: State) -> Option<Instant> {
-    (state == State::Up).then(|| at(0))
+fn worked(state: State) -> Option<Worked> {
+    (state == State::Up).then(|| Worked { since: at(0), until: at(0) })
 }
 
 #[test]
@@ -55,8 +55,7 @@ fn every_state_and_every_state_of_the_peer() {
         assert_eq!(taken, refused, "{cell}");
         assert_eq!(session.state(), expected, "{cell}");
         assert_eq!(session.diagnostic(), diagnostic, "{cell}");
-        let event =
-            reason.map(|reason| Event { from: ours, to: expected, reason, at: at(10), worked_at: worked_at(ours) });
+        let event = reason.map(|reason| Event { from: ours, to: expected, reason, at: at(10), worked: worked(ours) });
         assert_eq!(session.poll_event(), event, "{cell}");
         assert_eq!(session.poll_event(), None, "{cell}");
         let told = drain(&mut session, at(10));
@@ -83,13 +82,8 @@ fn silence_ends_what_needs_the_peer() {
         };
         assert_eq!((session.state(), session.diagnostic()), (state, diagnostic), "{ours}");
         let reason = Reason::DetectionTimeExpired;
-        let event = needs_peer.then_some(Event {
-            from: ours,
-            to: State::Down,
-            reason,
-            at: at(60_000),
-            worked_at: worked_at(ours),
-        });
+        let event =
+            needs_peer.then_some(Event { from: ours, to: State::Down, reason, at: at(60_000), worked: worked(ours) });
         assert_eq!(session.poll_event(), event, "{ours}");
         assert_eq!(session.remote(), &Remote::UNKNOWN, "{ours}: RFC 5880 §6.8.1");
         assert!(drain(&mut session, at(60_000)).iter().all(|packet| packet.your_discriminator.is_none()), "{ours}");
@@ -109,13 +103,13 @@ fn a_failure_says_until_when_the_session_worked() {
     let anew = ControlPacket { your_discriminator: None, ..from_peer(State::Down) };
     session.handle_packet(&anew, at(300)).expect("taken");
     let event = session.poll_event().expect("it is Down");
-    assert_eq!((event.at, event.worked_at), (at(300), Some(at(200))));
+    assert_eq!((event.at, event.worked), (at(300), Some(Worked { since: at(0), until: at(200) })));
     // The peer falls silent.
     let mut session = session_in(State::Up);
     last_up(&mut session);
     session.handle_timeout(at(500));
     let event = session.poll_event().expect("it is Down");
-    assert_eq!((event.at, event.worked_at), (at(500), Some(at(200))));
+    assert_eq!((event.at, event.worked), (at(500), Some(Worked { since: at(0), until: at(200) })));
 }
 
 #[test]

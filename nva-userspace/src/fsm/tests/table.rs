@@ -303,7 +303,8 @@ fn event(on: On) -> Option<Event> {
         On::ConnectFailed => return Some(Event::ConnectFailed { reason: "timed out".to_owned() }),
         On::Closed => return Some(closed(1)),
         On::BfdDown => {
-            return Some(Event::BfdDown { worked_at: seconds(100), reason: "detection time expired".to_owned() });
+            let (at, reason) = (seconds(100), "detection time expired".to_owned());
+            return Some(Event::BfdDown { at, came_up: at, worked_until: at, reason });
         }
         On::HeaderError => return failed(header_error()),
         On::OpenError => return failed(open_error()),
@@ -363,18 +364,46 @@ fn check_timers(session: &Session, from: From, on: On) {
     assert_eq!(session.established_since().is_some(), session.state() == State::Established);
 }
 
+/// Over a new connection, once the idle hold time is over.
+fn establish_again(session: &mut Session, number: u64, now: Instant) {
+    session.handle_timeout(now);
+    for event in [
+        opened(number, Direction::Outgoing),
+        received(number, Message::Open(peer_open())),
+        received(number, Message::Keepalive),
+    ] {
+        session.handle_event(event, now);
+    }
+    assert_eq!(session.state(), State::Established);
+    actions(session);
+}
+
 #[test]
 fn bfd_takes_down_the_session_that_it_watched_and_no_later_one() {
-    let down = |at| Event::BfdDown { worked_at: seconds(at), reason: "detection time expired".to_owned() };
+    let down = |came_up, worked_until, at| Event::BfdDown {
+        at: seconds(at),
+        came_up: seconds(came_up),
+        worked_until: seconds(worked_until),
+        reason: "detection time expired".to_owned(),
+    };
     let mut session = session_in(State::Established, config(), seconds(10));
-    assert_eq!(step(&mut session, down(9), seconds(11)), [], "it was another session then");
+    assert_eq!(step(&mut session, down(1, 9, 9), seconds(11)), [], "there was no session then");
     assert_eq!(session.counters().late_events, 1);
     assert_eq!(session.state(), State::Established);
-    step(&mut session, down(11), seconds(11));
-    assert_eq!(session.state(), State::Idle);
+    step(&mut session, down(1, 9, 11), seconds(11));
+    assert_eq!(session.state(), State::Idle, "no session before this one has had that BFD session");
     let error = session.last_error().expect("it failed").reason.to_string();
     assert_eq!(error, "sent Cease/BFD Down: BFD: detection time expired");
-    assert_eq!(step(&mut session, down(11), seconds(11)), [], "once is enough");
+    assert_eq!(step(&mut session, down(1, 11, 11), seconds(11)), [], "once is enough");
+
+    establish_again(&mut session, 2, seconds(20));
+    step(&mut session, down(10, 19, 21), seconds(21));
+    assert_eq!(session.state(), State::Established, "it may be the end of the BFD of before");
+    step(&mut session, down(10, 21, 22), seconds(22));
+    assert_eq!(session.state(), State::Idle, "it has worked for this one, too");
+    establish_again(&mut session, 3, seconds(40));
+    step(&mut session, down(39, 39, 41), seconds(41));
+    assert_eq!(session.state(), State::Idle, "it has come up since");
 }
 
 #[test]

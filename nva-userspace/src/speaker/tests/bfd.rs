@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::sim::{Sim, loopback_added};
 use super::{MINUTE, OPEN, SOON, established, speaker};
-use crate::bfd::{Diagnostic, Event, Reason, State};
+use crate::bfd::{Diagnostic, Event, Reason, State, Worked};
 use crate::net::Instant;
 use crate::route::PeerId;
 use crate::speaker::{Input, Notice};
@@ -25,7 +25,8 @@ fn hub_and_leaf() -> (Sim, PeerId) {
 
 /// BFD worked until then, and has failed now.
 fn tell(sim: &mut Sim, peer: PeerId, reason: Reason, worked_at: Instant) {
-    let event = Event { from: State::Up, to: State::Down, reason, at: sim.now, worked_at: Some(worked_at) };
+    let worked = Some(Worked { since: Instant::ZERO, until: worked_at });
+    let event = Event { from: State::Up, to: State::Down, reason, at: sim.now, worked };
     sim.operate(HUB, |speaker, now| speaker.handle_input(Input::Bfd { peer, event }, now));
 }
 
@@ -60,8 +61,7 @@ fn what_operators_do_to_bfd_says_nothing_about_the_way() {
         assert!(is_up(&sim), "{reason}");
     }
     for (from, to) in [(State::Down, State::Init), (State::Init, State::Up), (State::Init, State::Down)] {
-        let (at, worked_at) = (sim.now, Some(sim.now));
-        let event = Event { from, to, reason: Reason::DetectionTimeExpired, at, worked_at };
+        let event = Event { from, to, reason: Reason::DetectionTimeExpired, at: sim.now, worked: None };
         sim.operate(HUB, |speaker, now| speaker.handle_input(Input::Bfd { peer: leaf, event }, now));
         assert!(is_up(&sim), "{from} to {to}: it was not Up");
     }
