@@ -164,7 +164,7 @@ pub enum HostEvent {
     RouteRemoved(HostRoute),
     /// A next-hop object appeared or changed, and with it where the routes lead that name it.
     NextHopSet(NextHopObject),
-    /// A next-hop object is gone, by its number.
+    /// A next-hop object is gone, by its number, and with it the routes that name it.
     NextHopRemoved(u32),
     /// Everything anew, at the start and after events were lost.
     Resync(Box<Snapshot>),

@@ -77,6 +77,7 @@ impl HostState {
             HostEvent::NextHopRemoved(id) => {
                 let moved = self.next_hops.remove(id);
                 self.follow(&moved, &mut delta);
+                delta.routes.append(&mut self.routes.remove_through(id));
             }
             HostEvent::Resync(snapshot) => self.resync(*snapshot, &mut delta),
         }
@@ -288,14 +289,14 @@ impl HostState {
 
     /// Says what follows from next-hop objects that lead elsewhere now.
     fn follow(&self, moved: &[Moved], delta: &mut HostDelta) {
-        if moved.is_empty() {
-            return;
-        }
         delta.next_hops.extend(moved.iter().map(|moved| moved.id));
-        let counts = |id, route: &HostRoute| {
-            moved.iter().any(|moved| moved.id == id && (moved.attachment || route.protocol != PROTOCOL_BGP))
-        };
-        delta.routes.append(&mut self.routes.through(counts));
+        for Moved { id, attachment } in moved {
+            if *attachment {
+                delta.routes.append(&mut self.routes.through(*id));
+            } else {
+                delta.routes.extend(self.routes.through_but_bgp(*id));
+            }
+        }
     }
 
     fn resync(&mut self, snapshot: Snapshot, delta: &mut HostDelta) {

@@ -284,8 +284,13 @@ fn a_route_through_an_object_that_is_not_there_is_the_kernels() {
     let there = state.apply(object(7, NextHopKind::Hop(via("10.0.2.1", 2))));
     assert_eq!(there.routes, [prefix("10.9.0.0/16")].into());
     assert!(resolved(&state, "10.9.9.9").is_some());
-    assert_eq!(state.apply(HostEvent::NextHopRemoved(7)).routes, [prefix("10.9.0.0/16")].into());
-    assert_eq!(resolved(&state, "10.9.9.9"), None);
+    let bgp = through(7, PROTOCOL_BGP, "10.8.0.0/16");
+    state.apply(HostEvent::RouteAdded(bgp));
+    let gone = state.apply(HostEvent::NextHopRemoved(7));
+    assert_eq!(gone.routes, ["10.8.0.0/16", "10.9.0.0/16"].map(prefix).into());
+    assert_eq!((state.routes_of(prefix("10.8.0.0/16")), state.routes_of(prefix("10.9.0.0/16"))), (&[][..], &[][..]));
+    assert!(state.apply(HostEvent::NextHopRemoved(7)).is_empty());
+    state.apply(HostEvent::RouteAdded(through(7, 4, "10.9.0.0/16")));
     // What it did when the kernel told of the route need not be what it does when the kernel tells of the end.
     let blackhole = HostRoute { kind: RouteKind::Blackhole, ..through(7, 4, "10.9.0.0/16") };
     state.apply(HostEvent::RouteRemoved(blackhole));

@@ -324,8 +324,8 @@ const CARRIER: u32 = (libc::IFF_RUNNING | libc::IFF_LOWER_UP).cast_unsigned();
 
 impl Unannounced {
     /// Whether the kernel removes routes together with what this message says: IPv4 routes with an interface that goes
-    /// down or away, an IPv4 address that goes, a next-hop object that goes; and with a carrier those objects, and the
-    /// routes that name them.
+    /// down or away, an IPv4 address that goes; and with a carrier next-hop objects, and the routes that name them. Of an
+    /// object that is removed it tells, and that its routes go with it is certain.
     fn follow(&mut self, raw: &Raw<'_>) -> bool {
         let family = raw.payload.first().copied().map(i32::from);
         match raw.kind {
@@ -347,7 +347,6 @@ impl Unannounced {
                 self.objects = true;
                 false
             }
-            next_hop::DELETED => true,
             _ => false,
         }
     }
