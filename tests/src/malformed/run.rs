@@ -238,22 +238,31 @@ fn peer(name: String, asn: u32, address: Ipv4Addr, relation: Relation) -> Peer {
     Peer { name, asn, address: address.into(), relation, families, options }
 }
 
-/// Two machines on one wire: the daemon's, and one that has the addresses of all its peers.
+/// The Ethernet address of the machine that has the addresses of all peers.
+const PEERS_MAC: &str = "02:00:00:00:00:02";
+
+/// Two machines on one wire: the daemon's, and one that has the addresses of all its peers. The daemon's machine is told who
+/// its neighbours are: all machines of this kernel together have room for 1,024 that it finds out about (`gc_thresh3`).
 fn connect(own: &Namespace, peers: &Namespace, trials: &[Trial]) -> anyhow::Result<()> {
     for namespace in [own, peers] {
         namespace.sysctl(&[("ipv6/conf/all/disable_ipv6", "0"), ("ipv6/conf/default/disable_ipv6", "0")])?;
     }
-    own.ip(&["link", "add", "eth0", "type", "veth", "peer", "name", "eth0", "netns", peers.name()])?;
-    own.ip_batch(&format!(
-        "addr add {DAEMON}/16 dev eth0\naddr add 2001:db8:ffff::1/64 dev eth0 nodad\nlink set eth0 up\n"
-    ))?;
+    let far_end = ["peer", "name", "eth0", "address", PEERS_MAC, "netns", peers.name()];
+    own.ip(&[&["link", "add", "eth0", "type", "veth"], &far_end[..]].concat())?;
+    let observers = OBSERVERS.map(|(address, _)| address);
+    let addresses = || observers.into_iter().chain(trials.iter().map(Trial::address));
+    let mut lines =
+        format!("addr add {DAEMON}/16 dev eth0\naddr add 2001:db8:ffff::1/64 dev eth0 nodad\nlink set eth0 up\n");
+    for address in addresses() {
+        lines += &format!("neigh add {address} lladdr {PEERS_MAC} dev eth0 nud permanent\n");
+    }
+    own.ip_batch(&lines)?;
     let mut lines = String::from("link set eth0 up\n");
-    for (address, _) in OBSERVERS {
+    for address in addresses() {
         lines += &format!("addr add {address}/16 dev eth0\n");
     }
     for trial in trials {
-        lines +=
-            &format!("addr add {}/16 dev eth0\naddr add {}/64 dev eth0 nodad\n", trial.address(), trial.address6());
+        lines += &format!("addr add {}/64 dev eth0 nodad\n", trial.address6());
     }
     peers.ip_batch(&lines)
 }
