@@ -57,7 +57,7 @@ impl Capture {
     /// Ends the capture, once what went over the wire until now is in it.
     pub fn stop(self) -> Captured {
         let mark = || -> io::Result<usize> {
-            let socket = UdpSocket::bind("0.0.0.0:0")?;
+            let socket = UdpSocket::bind(("0.0.0.0", MARK))?;
             socket.set_broadcast(true)?;
             socket.send_to(b"mark", (VNET.broadcast(), MARK))
         };
