@@ -77,16 +77,22 @@ impl<T: Clone + PartialEq> Held<T> {
         self.failure.as_ref()
     }
 
+    /// Whether the kernel has refused so often to have it as desired that another way has to be gone.
+    pub(super) fn is_refused(&self, desired: Option<&T>) -> bool {
+        self.installed.as_ref() != desired
+            && self.failure.as_ref().is_some_and(|failure| failure.attempts >= REPLACEMENTS)
+    }
+
     /// Begins what is to be done, if anything is and nothing is under way. With `keep`, what is there is not
     /// taken away.
     pub(super) fn step(&mut self, desired: Option<&T>, keep: bool) -> Option<Step<T>> {
         if self.in_flight.is_some() {
             return None;
         }
-        let tired = self.failure.as_ref().is_some_and(|failure| failure.attempts >= REPLACEMENTS);
+        let refused = self.is_refused(desired);
         let step = match (&self.installed, desired) {
             (None, Some(new)) => Step::Install(new.clone()),
-            (Some(old), Some(new)) if old != new && tired && !keep => Step::Withdraw(old.clone()),
+            (Some(old), Some(new)) if old != new && refused && !keep => Step::Withdraw(old.clone()),
             (Some(old), Some(new)) if old != new => Step::Replace(new.clone()),
             (Some(old), None) if !keep => Step::Withdraw(old.clone()),
             (Some(_), Some(_)) | (Some(_), None) | (None, None) => {

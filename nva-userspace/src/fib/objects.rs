@@ -104,6 +104,12 @@ impl Objects {
         self.objects.get(&id).is_some_and(|object| object.held.is_there())
     }
 
+    /// Whether the kernel has refused again and again to have this group as it should be.
+    pub(super) fn is_refused(&self, id: u32) -> bool {
+        let refused = |object: &Object| object.desired.is_some() && object.held.is_refused(object.desired.as_ref());
+        self.objects.get(&id).is_some_and(refused)
+    }
+
     /// Why the kernel refused the last operation on this object, or on one of its members.
     pub(super) fn failure(&self, id: u32) -> Option<&Failure> {
         let object = self.objects.get(&id)?;

@@ -59,10 +59,14 @@ pub(super) fn combine<'a>(
     if hops.is_empty() { Err(refusal.unwrap_or(Withheld::OwnNextHop)) } else { Ok(normalised(hops)) }
 }
 
+/// What a kernel before Linux 6.12 takes: a larger one would come back as another.
+const MOST_WEIGHT: u16 = 256;
+
 /// Sorted, one for each gateway and link; a single way has no use for a weight, and the kernel would not tell it back.
 pub(super) fn normalised(mut hops: Vec<Hop>) -> Vec<Hop> {
     hops.sort_unstable();
     hops.dedup_by_key(|hop| (hop.gateway, hop.link));
+    hops.iter_mut().for_each(|hop| hop.weight = hop.weight.min(MOST_WEIGHT));
     if let [only] = hops.as_mut_slice() {
         only.weight = 1;
     }

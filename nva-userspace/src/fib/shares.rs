@@ -34,6 +34,8 @@ pub(super) struct Share {
     pub(super) users: BTreeSet<Prefix>,
     /// The number of the next-hop object that stands for it in the kernel.
     pub(super) object: Option<u32>,
+    /// The kernel has no object that leads there: routes have hops of their own, until it comes to something else.
+    pub(super) without_object: bool,
 }
 
 /// A next hop in use.
@@ -50,6 +52,11 @@ impl Shares {
 
     pub(super) fn get_mut(&mut self, id: ShareId) -> Option<&mut Share> {
         self.shares.get_mut(&id)
+    }
+
+    /// The one that an object stands for.
+    pub(super) fn of_object(&mut self, object: u32) -> Option<&mut Share> {
+        self.shares.values_mut().find(|share| share.object == Some(object))
     }
 
     /// All of them.
@@ -121,6 +128,7 @@ impl Shares {
             let ways = combine(&share.wanted, |address| self.next_hops.get(&address).map(|tracked| &tracked.ways));
             if share.ways != ways {
                 changed.push((id, std::mem::replace(&mut share.ways, ways)));
+                share.without_object = false;
             }
         }
         changed
@@ -135,7 +143,7 @@ impl Shares {
         }
         let ways = combine(&wanted, |address| self.next_hops.get(&address).map(|tracked| &tracked.ways));
         self.ids.insert(wanted.clone(), id);
-        self.shares.insert(id, Share { wanted, ways, users: BTreeSet::new(), object: None });
+        self.shares.insert(id, Share { wanted, ways, users: BTreeSet::new(), object: None, without_object: false });
         id
     }
 }

@@ -196,6 +196,9 @@ impl Fib {
                 if self.objects.acknowledge(object.id, result) {
                     self.dirty.append(&mut self.waiting);
                 }
+                if self.objects.is_refused(object.id) {
+                    self.do_without(object.id);
+                }
             }
             FibItem::Route(route) => self.acknowledge_route(route.prefix, result),
         }
@@ -340,7 +343,7 @@ impl Fib {
     fn give_object(&mut self, id: ShareId, favourite: Option<u32>, host: &HostState) {
         let Some(share) = self.shares.get_mut(id) else { return };
         match (&share.wanted, &share.ways) {
-            (Wanted::Through(_), Ok(hops)) if self.with_objects => {
+            (Wanted::Through(_), Ok(hops)) if self.with_objects && !share.without_object => {
                 if share.object.is_none() {
                     share.object = self.objects.group(hops, favourite, host);
                 }
@@ -349,6 +352,17 @@ impl Fib {
                 share.object.take().into_iter().for_each(|object| self.objects.release(object));
             }
         }
+    }
+
+    /// The kernel does not have this object as it should be: its routes do not go where nobody wants them for that, but get
+    /// hops of their own, or go.
+    fn do_without(&mut self, object: u32) {
+        let Some(share) = self.shares.of_object(object) else { return };
+        share.object = None;
+        share.without_object = true;
+        let users: Vec<Prefix> = share.users.iter().copied().collect();
+        self.objects.release(object);
+        users.into_iter().for_each(|prefix| self.mark(prefix));
     }
 
     /// Takes in what the host's state shows of our route for a prefix.

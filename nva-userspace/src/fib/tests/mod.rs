@@ -468,6 +468,42 @@ fn what_the_kernel_does_not_replace_does_not_stay_for_ever() {
 }
 
 #[test]
+fn routes_do_without_an_object_that_the_kernel_does_not_redirect() {
+    let mut bench = Bench::with_objects();
+    bench.want("100.0.0.1/32", &["172.16.9.9"]);
+    bench.run();
+    let way = foreign("172.16.0.0/16", 4, &[via("10.0.2.1", 2)]);
+    bench.tell(HostEvent::RouteAdded(way.clone()));
+    for _ in 0..2 {
+        for _ in ["the new way out", "the group"] {
+            let op = bench.fib.poll_op().expect("an operation");
+            assert!(matches!(op.item(), FibItem::Object(_)), "{op:?}");
+            bench.fib.acknowledge(&op, Err("Nexthop has invalid gateway".into()));
+        }
+        assert_eq!(bench.held(prefix("100.0.0.1/32")), Some(vec![via("10.0.1.1", 1)]));
+        bench.fib.retry_failed();
+    }
+    assert_eq!(bench.run(), ["replace 100.0.0.1/32"]);
+    assert_eq!(bench.held_via(prefix("100.0.0.1/32")), Some(Via::Hops(vec![via("10.0.2.1", 2)])));
+    bench.fib.reconcile();
+    assert_eq!(bench.run(), ["withdraw a group", "withdraw a way out"]);
+    bench.tell(HostEvent::RouteRemoved(way));
+    assert_eq!(bench.run(), ["install a way out", "install a group", "replace 100.0.0.1/32"], "another chance");
+}
+
+#[test]
+fn weights_are_those_that_every_kernel_has() {
+    let mut bench = Bench::with_objects();
+    let heavy = Hop { weight: 1000, ..via("10.0.2.1", 2) };
+    bench.tell(HostEvent::RouteAdded(foreign("172.16.0.0/16", 4, &[via("10.0.1.1", 1), heavy])));
+    bench.want("100.0.0.1/32", &["172.16.9.9", "10.0.2.101"]);
+    bench.run();
+    let most = Hop { weight: 256, ..heavy };
+    let held = bench.held(prefix("100.0.0.1/32"));
+    assert_eq!(held, Some(vec![via("10.0.1.1", 1), most, via("10.0.2.101", 2)]));
+}
+
+#[test]
 fn a_change_of_mind_while_an_operation_is_under_way_is_caught_up() {
     let mut bench = Bench::new();
     bench.want("100.0.0.1/32", &["10.0.1.100"]);
