@@ -99,30 +99,12 @@ impl Rates {
     }
 
     fn print(&self) {
-        interfaces(&self.interfaces);
-        println!();
-        let mut rows = table::new(&["Verdict", "Reason", "Packets/s", "Bits/s"]);
-        for CounterRate { verdict, reason, rate } in &self.counters {
-            rows.add_row([
-                verdict.clone(),
-                reason.clone(),
-                whole(rate.packets_per_second),
-                whole(rate.bits_per_second),
-            ]);
-        }
-        table::print(rows);
-        println!();
-        let mut rows = table::new(&["Kind", "Prefixes", "Via", "Packets/s", "Bits/s"]);
-        for row in &self.prefixes {
-            rows.add_row([
-                row.kind.clone(),
-                names(&row.prefixes, row.prefix_count),
-                hops(&row.hops),
-                whole(row.rate.packets_per_second),
-                whole(row.rate.bits_per_second),
-            ]);
-        }
-        table::print(rows);
+        let counts = |rate: &Rate| [whole(rate.packets_per_second), whole(rate.bits_per_second)];
+        let counters = self.counters.iter().map(|row| (&*row.verdict, &*row.reason, counts(&row.rate)));
+        let prefixes = self.prefixes.iter();
+        let prefixes = prefixes
+            .map(|row| (&*row.kind, names(&row.prefixes, row.prefix_count), hops(&row.hops), counts(&row.rate)));
+        print(&self.interfaces, ["Packets/s", "Bits/s"], counters, prefixes);
     }
 }
 
@@ -143,33 +125,21 @@ fn whole(rate: Option<f64>) -> String {
 }
 
 fn totals(reply: &XdpReply) {
-    interfaces(&reply.interfaces);
-    println!();
-    let mut rows = table::new(&["Verdict", "Reason", "Packets", "Bytes"]);
-    for counter in &reply.counters {
-        rows.add_row([
-            counter.verdict.clone(),
-            counter.reason.clone(),
-            counter.packets.to_string(),
-            counter.bytes.to_string(),
-        ]);
-    }
-    table::print(rows);
-    println!();
-    let mut rows = table::new(&["Kind", "Prefixes", "Via", "Packets", "Bytes"]);
-    for row in &reply.prefixes {
-        rows.add_row([
-            row.kind.clone(),
-            names(&row.prefixes, row.prefix_count),
-            hops(&row.hops),
-            row.packets.to_string(),
-            row.bytes.to_string(),
-        ]);
-    }
-    table::print(rows);
+    let counts = |packets: u64, bytes: u64| [packets.to_string(), bytes.to_string()];
+    let counters = reply.counters.iter().map(|row| (&*row.verdict, &*row.reason, counts(row.packets, row.bytes)));
+    let prefixes = reply.prefixes.iter().map(|row| {
+        (&*row.kind, names(&row.prefixes, row.prefix_count), hops(&row.hops), counts(row.packets, row.bytes))
+    });
+    print(&reply.interfaces, ["Packets", "Bytes"], counters, prefixes);
 }
 
-fn interfaces(interfaces: &[XdpInterface]) {
+/// Three tables: the interfaces; packets and octets, or how many a second, by reason; the same by prefix.
+fn print<'a>(
+    interfaces: &[XdpInterface],
+    units: [&str; 2],
+    counters: impl Iterator<Item = (&'a str, &'a str, [String; 2])>,
+    prefixes: impl Iterator<Item = (&'a str, String, String, [String; 2])>,
+) {
     let mut rows = table::new(&["Interface", "Index", "Mode", "Note"]);
     for interface in interfaces {
         rows.add_row([
@@ -178,6 +148,19 @@ fn interfaces(interfaces: &[XdpInterface]) {
             interface.mode.clone(),
             or_dash(interface.reason.as_ref()),
         ]);
+    }
+    table::print(rows);
+    println!();
+    let [packets, octets] = units;
+    let mut rows = table::new(&["Verdict", "Reason", packets, octets]);
+    for (verdict, reason, [packets, octets]) in counters {
+        rows.add_row([verdict.to_owned(), reason.to_owned(), packets, octets]);
+    }
+    table::print(rows);
+    println!();
+    let mut rows = table::new(&["Kind", "Prefixes", "Via", packets, octets]);
+    for (kind, names, hops, [packets, octets]) in prefixes {
+        rows.add_row([kind.to_owned(), names, hops, packets, octets]);
     }
     table::print(rows);
 }
