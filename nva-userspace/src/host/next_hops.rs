@@ -92,7 +92,10 @@ impl NextHops {
     }
 
     fn refresh_with_groups(&mut self, id: u32) -> Vec<Moved> {
-        let in_it = |object: &&NextHopObject| matches!(&object.kind, NextHopKind::Group(members) if members.iter().any(|member| member.id == id));
+        let in_it = |object: &&NextHopObject| match &object.kind {
+            NextHopKind::Group(members) => members.iter().any(|member| member.id == id),
+            NextHopKind::Hop(_) | NextHopKind::Discard | NextHopKind::Opaque => false,
+        };
         let groups: Vec<u32> = self.objects.values().filter(in_it).map(|object| object.id).collect();
         [id].into_iter().chain(groups).filter_map(|id| self.refresh(id)).collect()
     }
