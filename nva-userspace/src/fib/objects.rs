@@ -104,10 +104,14 @@ impl Objects {
         self.objects.get(&id).is_some_and(|object| object.held.is_there())
     }
 
-    /// Whether the kernel has refused again and again to have this group as it should be.
-    pub(super) fn is_refused(&self, id: u32) -> bool {
-        let refused = |object: &Object| object.desired.is_some() && object.held.is_refused(object.desired.as_ref());
-        self.objects.get(&id).is_some_and(refused)
+    /// Whether this group leads where it should not any more, and the kernel has refused again and again to change that.
+    pub(super) fn misleads(&self, id: u32) -> bool {
+        let misleads = |object: &Object| {
+            object.held.installed().is_some()
+                && object.desired.is_some()
+                && object.held.is_refused(object.desired.as_ref())
+        };
+        self.objects.get(&id).is_some_and(misleads)
     }
 
     /// Why the kernel refused the last operation on this object, or on one of its members.
@@ -197,18 +201,16 @@ impl Objects {
         None
     }
 
-    /// The kernel's answer. Whether a group is there that was not, or the other way round.
+    /// The kernel's answer. Whether a group is as it should be now.
     pub(super) fn acknowledge(&mut self, id: u32, result: Result<(), String>) -> bool {
         let Some(object) = self.objects.get_mut(&id) else { return false };
-        let was_there = object.held.installed().is_some();
         let Some(answered) = object.held.acknowledge(result) else { return false };
         let rank = object.rank;
-        let appeared = was_there != object.held.installed().is_some();
         if answered.done || answered.changed {
             self.dirty.insert((rank, id));
         }
         self.forget_if_gone(id);
-        appeared && rank == Rank::Group
+        answered.done && rank == Rank::Group
     }
 
     /// The members for these ways out.

@@ -34,8 +34,6 @@ pub(super) struct Share {
     pub(super) users: BTreeSet<Prefix>,
     /// The number of the next-hop object that stands for it in the kernel.
     pub(super) object: Option<u32>,
-    /// The kernel has no object that leads there: routes have hops of their own, until it comes to something else.
-    pub(super) without_object: bool,
 }
 
 /// A next hop in use.
@@ -54,9 +52,10 @@ impl Shares {
         self.shares.get_mut(&id)
     }
 
-    /// The one that an object stands for.
-    pub(super) fn of_object(&mut self, object: u32) -> Option<&mut Share> {
-        self.shares.values_mut().find(|share| share.object == Some(object))
+    /// The prefixes whose routes are to name an object.
+    pub(super) fn users_of(&self, object: u32) -> impl Iterator<Item = Prefix> {
+        let shares = self.shares.values().filter(move |share| share.object == Some(object));
+        shares.flat_map(|share| share.users.iter().copied())
     }
 
     /// All of them.
@@ -128,7 +127,6 @@ impl Shares {
             let ways = combine(&share.wanted, |address| self.next_hops.get(&address).map(|tracked| &tracked.ways));
             if share.ways != ways {
                 changed.push((id, std::mem::replace(&mut share.ways, ways)));
-                share.without_object = false;
             }
         }
         changed
@@ -143,7 +141,7 @@ impl Shares {
         }
         let ways = combine(&wanted, |address| self.next_hops.get(&address).map(|tracked| &tracked.ways));
         self.ids.insert(wanted.clone(), id);
-        self.shares.insert(id, Share { wanted, ways, users: BTreeSet::new(), object: None, without_object: false });
+        self.shares.insert(id, Share { wanted, ways, users: BTreeSet::new(), object: None });
         id
     }
 }

@@ -196,8 +196,9 @@ impl Fib {
                 if self.objects.acknowledge(object.id, result) {
                     self.dirty.append(&mut self.waiting);
                 }
-                if self.objects.is_refused(object.id) {
-                    self.do_without(object.id);
+                if self.objects.misleads(object.id) {
+                    let users: Vec<Prefix> = self.shares.users_of(object.id).collect();
+                    users.into_iter().for_each(|prefix| self.mark(prefix));
                 }
             }
             FibItem::Route(route) => self.acknowledge_route(route.prefix, result),
@@ -265,10 +266,16 @@ impl Fib {
     }
 
     fn next_op(&mut self, prefix: Prefix) -> Option<FibOp> {
-        let desired = self.desired(prefix);
-        if matches!(desired, Some(Via::Object(id)) if !self.objects.is_there(id)) {
-            self.waiting.insert(prefix);
-            return None;
+        let mut desired = self.desired(prefix);
+        if let Some(Via::Object(id)) = desired {
+            // None is better than one that leads elsewhere.
+            if self.objects.misleads(id) {
+                self.waiting.insert(prefix);
+                desired = None;
+            } else if !self.objects.is_there(id) {
+                self.waiting.insert(prefix);
+                return None;
+            }
         }
         let config = self.config;
         let (step, idle) = self.change(prefix, |entry| {
@@ -343,7 +350,7 @@ impl Fib {
     fn give_object(&mut self, id: ShareId, favourite: Option<u32>, host: &HostState) {
         let Some(share) = self.shares.get_mut(id) else { return };
         match (&share.wanted, &share.ways) {
-            (Wanted::Through(_), Ok(hops)) if self.with_objects && !share.without_object => {
+            (Wanted::Through(_), Ok(hops)) if self.with_objects => {
                 if share.object.is_none() {
                     share.object = self.objects.group(hops, favourite, host);
                 }
@@ -352,17 +359,6 @@ impl Fib {
                 share.object.take().into_iter().for_each(|object| self.objects.release(object));
             }
         }
-    }
-
-    /// The kernel does not have this object as it should be: its routes do not go where nobody wants them for that, but get
-    /// hops of their own, or go.
-    fn do_without(&mut self, object: u32) {
-        let Some(share) = self.shares.of_object(object) else { return };
-        share.object = None;
-        share.without_object = true;
-        let users: Vec<Prefix> = share.users.iter().copied().collect();
-        self.objects.release(object);
-        users.into_iter().for_each(|prefix| self.mark(prefix));
     }
 
     /// Takes in what the host's state shows of our route for a prefix.
