@@ -8,17 +8,19 @@
 pub mod header;
 mod maps;
 mod reason;
+pub mod table6;
 mod tables;
 
 pub use maps::{
-    CONFIG, Config, Counters, DEVICES, FORWARDER, GROUP_COUNTERS, GROUPS, NEXT_HOPS, PORTS, PROGRAMS, REASON_COUNTERS,
-    TABLE_8, TABLE_24,
+    CONFIG, Config, Counters, DEVICES, FORWARDER, GROUP_COUNTERS, GROUPS, NEXT_HOPS, NODES_6, PORTS, PROGRAMS,
+    REASON_COUNTERS, ROOT_6, TABLE_8, TABLE_24,
 };
 pub use reason::{Reason, Verdict};
 pub use tables::{
-    BLOCK_ENTRIES, BUCKETS, DEFAULT_GROUP, GROUP_BITS, Group, GroupKind, MAX_IFINDEX, NextHop, OVERFLOW_GROUP, Port,
-    TABLE_24_ENTRIES, Table24, TableBlock, UNRESOLVED_NEXT_HOP, block_entry, entry_block,
+    BLOCK_ENTRIES, BUCKETS, DEFAULT_GROUP, DEFAULT_GROUP_6, FIRST_GROUP, GROUP_BITS, Group, GroupKind, MAX_IFINDEX,
+    NextHop, OVERFLOW_GROUP, Port, TABLE_24_ENTRIES, Table24, TableBlock, UNRESOLVED_NEXT_HOP, block_entry,
+    entry_block,
 };
 
 /// The version of everything in this crate. Pinned maps live in a directory of this version and are never read by another.
-pub const LAYOUT_VERSION: u32 = 1;
+pub const LAYOUT_VERSION: u32 = 2;

@@ -4,6 +4,10 @@
 pub const TABLE_24: &str = "TABLE_24";
 /// `Array<TableBlock>`: the last 8 bits of a destination, for the /24s that hold longer prefixes.
 pub const TABLE_8: &str = "TABLE_8";
+/// `Array<Root6>`, one element: the first bits of an IPv6 destination.
+pub const ROOT_6: &str = "ROOT_6";
+/// `Array<NodeBlock>`: the words of the nodes below.
+pub const NODES_6: &str = "NODES_6";
 /// `Array<Group>`: next-hop groups.
 pub const GROUPS: &str = "GROUPS";
 /// `Array<NextHop>`.

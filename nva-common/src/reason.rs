@@ -62,9 +62,8 @@ reasons! {
     OtherProtocol = 2, Pass, "other-protocol";
     /// ARP.
     Arp = 3, Pass, "arp";
-    /// IPv6.
-    // GAP(RFC 8200 §3): IPv6 is the kernel's to forward.
-    Ipv6 = 4, Pass, "ipv6";
+    /// IPv6 from or to a link-local address, or the unspecified one: never forwarded (RFC 4291 §2.5.2, §2.5.6).
+    LinkScope = 4, Pass, "link-scope-address";
     /// A VLAN tag.
     Vlan = 5, Pass, "vlan";
     /// To another station's MAC.
@@ -73,15 +72,15 @@ reasons! {
     GroupMac = 7, Pass, "group-mac";
     /// Shorter than the headers.
     Truncated = 8, Pass, "truncated";
-    /// An IP version that is not 4 behind IPv4's Ethertype, or a header length below 5.
+    /// An IP version that is not the Ethertype's, or an IPv4 header length below 5.
     BadVersion = 9, Pass, "bad-version";
-    /// IP options.
+    /// IPv4 options, or a hop-by-hop options header.
     Options = 10, Pass, "ip-options";
-    /// A total length shorter than the header or longer than the frame.
+    /// A length shorter than the header or longer than the frame.
     BadLength = 11, Pass, "bad-length";
-    /// TTL 1 or 0: the kernel sends time exceeded.
+    /// TTL or hop limit 1 or 0: the kernel sends time exceeded.
     TtlExpired = 12, Pass, "ttl-expired";
-    /// Larger than the egress MTU: the kernel fragments or sends fragmentation needed.
+    /// Larger than the egress MTU: the kernel fragments, or says so to the sender.
     TooBig = 13, Pass, "too-big";
     /// To this machine.
     Local = 14, Pass, "local";

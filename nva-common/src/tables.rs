@@ -1,4 +1,5 @@
-//! The forwarding tables' entries: DIR-24-8 words, groups, next hops, ports.
+//! The forwarding tables' entries: DIR-24-8 words for IPv4, groups, next hops, ports. (IPv6 has
+//! [`table6`](crate::table6).)
 //!
 //! A table word is the number of a group, or the number of a block with [`GROUP_BITS`]' complement set. Word 0 means the
 //! default route: it is group 0, and is never spread over the table.
@@ -11,10 +12,14 @@ pub const TABLE_24_ENTRIES: usize = 1 << 24;
 pub const BLOCK_ENTRIES: usize = 256;
 /// Buckets of a group. A power of two.
 pub const BUCKETS: usize = 64;
-/// The group of the default route.
+/// The group of IPv4's default route.
 pub const DEFAULT_GROUP: u32 = 0;
 /// The group that stands in where a table was full: the kernel forwards.
 pub const OVERFLOW_GROUP: u32 = 1;
+/// The group of IPv6's default route.
+pub const DEFAULT_GROUP_6: u32 = 2;
+/// The first group that stands for no route in particular.
+pub const FIRST_GROUP: u32 = 3;
 /// The next hop that is never resolved.
 pub const UNRESOLVED_NEXT_HOP: u32 = 0;
 /// The bits of a word that number a group or a block.
@@ -98,14 +103,16 @@ impl GroupKind {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Group {
-    /// A [`GroupKind`]; the slot's own while it is in use (but slot 0's follows the default route).
+    /// A [`GroupKind`]; the slot's own while it is in use (but those of default routes follow them).
     pub kind: u32,
     /// 0: every flow takes bucket 0. Otherwise `BUCKETS - 1`.
     pub bucket_mask: u32,
-    /// The prefix that a local group counts.
-    pub prefix: [u8; 4],
+    /// The octets of the prefix that a local group counts: four and zeros for IPv4.
+    pub prefix: [u8; 16],
     /// Its length.
     pub prefix_len: u32,
+    /// Its family's number: 1 for IPv4, 2 for IPv6 (the AFI); 0 where there is no prefix.
+    pub family: u32,
     /// Next hops; `UNRESOLVED_NEXT_HOP` sends a flow to the kernel.
     pub buckets: [u32; BUCKETS],
 }
@@ -114,15 +121,18 @@ impl Group {
     /// Its length in words.
     pub const WORDS: usize = size_of::<Group>() / 4;
     /// Where the buckets begin.
-    pub const FIRST_BUCKET: usize = 4;
+    pub const FIRST_BUCKET: usize = 8;
 
     /// The same as the words that lie in the map.
     pub fn to_words(&self) -> [u32; Group::WORDS] {
         let mut words = [0; Group::WORDS];
         words[0] = self.kind;
         words[1] = self.bucket_mask;
-        words[2] = u32::from_ne_bytes(self.prefix);
-        words[3] = self.prefix_len;
+        let (octets, _) = self.prefix.as_chunks();
+        for (word, octets) in words[2..6].iter_mut().zip(octets) {
+            *word = u32::from_ne_bytes(*octets);
+        }
+        (words[6], words[7]) = (self.prefix_len, self.family);
         words[Group::FIRST_BUCKET..].copy_from_slice(&self.buckets);
         words
     }
@@ -131,7 +141,11 @@ impl Group {
     pub fn from_words(words: &[u32; Group::WORDS]) -> Group {
         let mut buckets = [UNRESOLVED_NEXT_HOP; BUCKETS];
         buckets.copy_from_slice(&words[Group::FIRST_BUCKET..]);
-        Group { kind: words[0], bucket_mask: words[1], prefix: words[2].to_ne_bytes(), prefix_len: words[3], buckets }
+        let mut prefix = [0; 16];
+        for (octets, word) in prefix.as_chunks_mut().0.iter_mut().zip(&words[2..6]) {
+            *octets = word.to_ne_bytes();
+        }
+        Group { kind: words[0], bucket_mask: words[1], prefix, prefix_len: words[6], family: words[7], buckets }
     }
 
     /// A group of this kind without next hops.
@@ -139,8 +153,9 @@ impl Group {
         Group {
             kind: kind as u32,
             bucket_mask: 0,
-            prefix: [0; 4],
+            prefix: [0; 16],
             prefix_len: 0,
+            family: 0,
             buckets: [UNRESOLVED_NEXT_HOP; BUCKETS],
         }
     }
@@ -207,13 +222,15 @@ impl Port {
     pub const GENERIC: u16 = 2;
     /// Its driver takes frames that XDP redirects to it.
     pub const TRANSMITS: u16 = 4;
-    /// The kernel forwards packets that arrive here (`net.ipv4.conf.*.forwarding`).
+    /// The kernel forwards IPv4 packets that arrive here (`net.ipv4.conf.*.forwarding`).
     pub const FORWARDS: u16 = 8;
+    /// The kernel forwards IPv6 packets that arrive here (`net.ipv6.conf.all.forwarding`).
+    pub const FORWARDS_6: u16 = 16;
 }
 
 const _: () = {
-    assert!(size_of::<Group>() == 272);
-    assert!(core::mem::offset_of!(Group, buckets) == 16);
+    assert!(size_of::<Group>() == 288);
+    assert!(core::mem::offset_of!(Group, buckets) == 32);
     assert!(size_of::<NextHop>() == 32);
     assert!(core::mem::offset_of!(NextHop, source_mac) == 6);
     assert!(core::mem::offset_of!(NextHop, ifindex) == 12);
@@ -239,7 +256,8 @@ mod tests {
     #[test]
     fn words_are_the_layout() {
         let mut group = Group::of_kind(GroupKind::Local);
-        (group.bucket_mask, group.prefix, group.prefix_len) = (63, [192, 0, 2, 0], 24);
+        (group.bucket_mask, group.prefix_len, group.family) = (63, 24, 1);
+        group.prefix = core::array::from_fn(|octet| octet as u8);
         (group.buckets[0], group.buckets[BUCKETS - 1]) = (5, 9);
         // SAFETY: a group is `Group::WORDS` words without padding.
         let layout = unsafe { core::mem::transmute::<Group, [u32; Group::WORDS]>(group) };

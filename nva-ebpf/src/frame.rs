@@ -1,7 +1,7 @@
 //! Access to the frame, behind the bounds check that the verifier wants to see.
 
 use aya_ebpf::programs::XdpContext;
-use nva_common::header::{Ethernet, Ipv4};
+use nva_common::header::Ethernet;
 
 /// The `T` at this offset of the frame, if the frame is long enough.
 ///
@@ -20,9 +20,9 @@ pub fn ethernet(ctx: &XdpContext) -> Option<*mut Ethernet> {
     at(ctx, 0)
 }
 
-/// The IPv4 header.
+/// The network header, of a type that describes what the Ethertype says.
 #[inline(always)]
-pub fn ipv4(ctx: &XdpContext) -> Option<*mut Ipv4> {
+pub fn network<T>(ctx: &XdpContext) -> Option<*mut T> {
     at(ctx, size_of::<Ethernet>())
 }
 

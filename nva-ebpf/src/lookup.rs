@@ -1,12 +1,15 @@
-//! From a destination to a group: DIR-24-8, at most two loads.
+//! From a destination to a group.
 
-use nva_common::{BLOCK_ENTRIES, TABLE_24_ENTRIES, entry_block};
+use nva_common::header::Address6;
+use nva_common::table6::{MAX_DEPTH, NODE_WORDS, ROOT_BITS, ROOT_ENTRIES, STRIDE, Word6, run_of};
+use nva_common::{BLOCK_ENTRIES, DEFAULT_GROUP, DEFAULT_GROUP_6, TABLE_24_ENTRIES, entry_block};
 
-use crate::maps::{TABLE_8, TABLE_24};
+use crate::maps::{NODES_6, ROOT_6, TABLE_8, TABLE_24};
 
-/// The group of a destination; 0, the default route's, where no longer prefix matches.
+/// The group of an IPv4 destination; the default route's where no longer prefix matches. DIR-24-8: at most two loads.
 #[inline(always)]
 pub fn group(destination: u32) -> Option<u32> {
+    const { assert!(DEFAULT_GROUP == 0) };
     let table = TABLE_24.get_ptr(0)?.cast::<u32>();
     let index = (destination >> 8) as usize & (TABLE_24_ENTRIES - 1);
     // SAFETY: the index is below the number of words. Volatile: user space writes while we read.
@@ -16,4 +19,34 @@ pub fn group(destination: u32) -> Option<u32> {
     let index = destination as usize & (BLOCK_ENTRIES - 1);
     // SAFETY: as above.
     Some(unsafe { block.add(index).read_volatile() })
+}
+
+/// The group of an IPv6 destination; the default route's where no longer prefix matches. One load for the root, and one for
+/// each node.
+#[inline(always)]
+pub fn group6(destination: Address6) -> Option<u32> {
+    let root = ROOT_6.get_ptr(0)?.cast::<u64>();
+    let index = (destination.high >> (u64::BITS - ROOT_BITS)) as usize & (ROOT_ENTRIES - 1);
+    // SAFETY: the index is below the number of words. Volatile: user space writes while we read.
+    let mut word = unsafe { root.add(index).read_volatile() };
+    let mut rest = shifted(destination, ROOT_BITS);
+    for _ in 0..MAX_DEPTH {
+        let Word6::Node { first, runs } = Word6::from_word(word) else { break };
+        let position = first + run_of(runs, (rest.high >> (u64::BITS - STRIDE)) as u32);
+        let block = NODES_6.get_ptr(position / NODE_WORDS as u32)?.cast::<u64>();
+        // SAFETY: as above.
+        word = unsafe { block.add(position as usize & (NODE_WORDS - 1)).read_volatile() };
+        rest = shifted(rest, STRIDE);
+    }
+    match Word6::from_word(word) {
+        Word6::Leaf(0) => Some(DEFAULT_GROUP_6),
+        Word6::Leaf(group) => Some(group),
+        Word6::Node { .. } => None,
+    }
+}
+
+/// The address without its first bits.
+#[inline(always)]
+fn shifted(address: Address6, bits: u32) -> Address6 {
+    Address6 { high: address.high << bits | address.low >> (u64::BITS - bits), low: address.low << bits }
 }

@@ -10,8 +10,11 @@
 mod count;
 mod forward;
 mod frame;
+mod ipv4;
+mod ipv6;
 mod lookup;
 mod maps;
+mod packet;
 mod sample;
 mod verdict;
 

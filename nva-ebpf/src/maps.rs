@@ -1,14 +1,19 @@
-//! The maps. Sizes that user space chooses (blocks, groups, next hops) are set when it loads the object.
+//! The maps. Sizes that user space chooses (blocks, nodes, groups, next hops) are set when it loads the object.
 
 use aya_ebpf::bindings::BPF_F_MMAPABLE;
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, DevMap, PerCpuArray, ProgramArray};
+use nva_common::table6::{NodeBlock, Root6};
 use nva_common::{Config, Counters, Group, MAX_IFINDEX, NextHop, Port, Reason, Table24, TableBlock};
 
 #[map]
 pub static TABLE_24: Array<Table24> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 #[map]
 pub static TABLE_8: Array<TableBlock> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+#[map]
+pub static ROOT_6: Array<Root6> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+#[map]
+pub static NODES_6: Array<NodeBlock> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 #[map]
 pub static GROUPS: Array<Group> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 #[map]

@@ -5,6 +5,7 @@ use aya_ebpf::macros::map;
 use aya_ebpf::maps::PerCpuArray;
 use aya_ebpf::programs::XdpContext;
 use aya_log_ebpf::info;
+use nva_common::header::{Ipv4, Ipv6, ethertype};
 
 use crate::frame;
 use crate::maps::CONFIG;
@@ -20,22 +21,28 @@ pub fn sample(ctx: &XdpContext, outcome: &Outcome) {
     if !is_due() {
         return;
     }
-    let ingress = ctx.ingress_ifindex() as u32;
-    let (source, destination, ttl) = match frame::ipv4(ctx) {
-        // SAFETY: the header lies in the frame.
-        Some(header) => unsafe { ((*header).source(), (*header).destination(), (*header).ttl()) },
-        None => (0, 0, 0),
-    };
-    info!(
-        ctx,
-        "reason={} in={} src={:i} dst={:i} ttl={} len={}",
-        outcome.reason as u32,
-        ingress,
-        source,
-        destination,
-        ttl,
-        frame::length(ctx)
-    );
+    let (reason, ingress, length) = (outcome.reason as u32, ctx.ingress_ifindex() as u32, frame::length(ctx));
+    // SAFETY: what is returned lies in the frame.
+    match unsafe { frame::ethernet(ctx).map(|ethernet| (*ethernet).ethertype) } {
+        Some(ethertype::IPV4) => {
+            let Some(header) = frame::network::<Ipv4>(ctx) else { return };
+            // SAFETY: as above.
+            let header = unsafe { &*header };
+            let (from, to, ttl) = (header.source(), header.destination(), header.ttl());
+            info!(ctx, "reason={} in={} src={:i} dst={:i} ttl={} len={}", reason, ingress, from, to, ttl, length);
+        }
+        Some(ethertype::IPV6) => {
+            let Some(header) = frame::network::<Ipv6>(ctx) else { return };
+            // SAFETY: as above.
+            let header = unsafe { &*header };
+            let (from, to, hops) = (header.source().octets(), header.destination().octets(), header.hop_limit());
+            info!(ctx, "reason={} in={} src={:i} dst={:i} ttl={} len={}", reason, ingress, from, to, hops, length);
+        }
+        Some(other) => {
+            info!(ctx, "reason={} in={} ethertype={:x} len={}", reason, ingress, u16::from_be(other), length);
+        }
+        None => info!(ctx, "reason={} in={} len={}", reason, ingress, length),
+    }
 }
 
 #[inline(always)]

@@ -469,7 +469,7 @@ pub struct Explanation {
     pub peers: Vec<Told>,
     /// What the kernel does with a packet.
     pub kernel: KernelPath,
-    /// What XDP does with a packet; none where it does not run or the target is IPv6.
+    /// What XDP does with a packet; none where it does not run.
     pub xdp: Option<XdpPath>,
 }
 

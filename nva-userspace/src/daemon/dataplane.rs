@@ -2,7 +2,7 @@
 //! tables a mirror of the kernel's.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use tracing::{error, info, warn};
@@ -96,7 +96,7 @@ impl DataPlane {
     }
 
     /// What the programs would do with a packet; `None` where XDP is not in use.
-    pub fn lookup(&self, address: Ipv4Addr) -> Option<Result<Lookup, XdpError>> {
+    pub fn lookup(&self, address: IpAddr) -> Option<Result<Lookup, XdpError>> {
         Some(self.active.as_ref()?.plane.lookup(address))
     }
 

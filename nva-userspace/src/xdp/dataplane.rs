@@ -8,9 +8,10 @@ use std::time::Duration;
 use aya::Ebpf;
 use aya::maps::{Array, MapData, MapError, PerCpuArray, PerCpuValues, ProgramArray};
 use aya::util::nr_cpus;
+use nva_common::table6::{NodeBlock, Root6};
 use nva_common::{
-    CONFIG, Config, Counters, DEVICES, FORWARDER, GROUP_COUNTERS, GROUPS, Group, MAX_IFINDEX, NEXT_HOPS, NextHop,
-    PORTS, PROGRAMS, REASON_COUNTERS, TABLE_8, TABLE_24, Table24, TableBlock,
+    CONFIG, Config, Counters, DEVICES, FORWARDER, GROUP_COUNTERS, GROUPS, Group, MAX_IFINDEX, NEXT_HOPS, NODES_6,
+    NextHop, PORTS, PROGRAMS, REASON_COUNTERS, ROOT_6, TABLE_8, TABLE_24, Table24, TableBlock,
 };
 
 use super::bpffs::PinDirectory;
@@ -18,14 +19,15 @@ use super::dir24::Dir24;
 use super::error::XdpError;
 use super::groups::GroupTable;
 use super::links::{self, Attached, Links, Root};
-use super::memory::Mapping;
+use super::memory::{Mapping, Word};
 use super::next_hops::NextHopTable;
 use super::object::{self, Capacity};
 use super::ports::{PortTable, setting};
 use super::samples::Samples;
 use super::sys;
+use super::trie::Trie;
 use crate::fib::mirror::{GroupId, XdpOp};
-use crate::net::Prefix;
+use crate::net::{AfiSafi, Prefix};
 
 /// The program that links run.
 const ROOT: &str = "root";
@@ -53,7 +55,7 @@ impl Default for XdpOptions {
 /// What became of operations that had no room in the tables.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Applied {
-    /// /24s, groups and next hops whose packets the kernel forwards, because a table is full.
+    /// /24s, nodes of IPv6 prefixes, groups and next hops whose packets the kernel forwards, because a table is full.
     pub overflowed: usize,
 }
 
@@ -64,6 +66,7 @@ pub struct Dataplane {
     links: Links,
     pub(super) ports: PortTable,
     pub(super) table: Dir24<Mapping, Mapping>,
+    pub(super) table6: Trie<Mapping<u64>, Mapping<u64>>,
     pub(super) groups: GroupTable<Mapping>,
     pub(super) next_hops: NextHopTable<Mapping>,
     pub(super) reason_counters: PerCpuArray<MapData, Counters>,
@@ -92,12 +95,10 @@ impl Dataplane {
             Some(_) => Some(Samples::new(&mut object)?),
             None => None,
         };
-        let mapping = |object: &mut Ebpf, name, value_size| {
-            let (map, bytes) = object::take_array(object, name, value_size)?;
-            Mapping::new(map.fd().as_fd(), bytes).map_err(|source| XdpError::Mapping { name, source })
-        };
         let table = mapping(&mut object, TABLE_24, size_of::<Table24>())?;
         let blocks = mapping(&mut object, TABLE_8, size_of::<TableBlock>())?;
+        let root = mapping(&mut object, ROOT_6, size_of::<Root6>())?;
+        let nodes = mapping(&mut object, NODES_6, size_of::<NodeBlock>())?;
         let groups = mapping(&mut object, GROUPS, size_of::<Group>())?;
         let next_hops = mapping(&mut object, NEXT_HOPS, size_of::<NextHop>())?;
         let ports = PortTable::new(object::take_map(&mut object, PORTS)?, object::take_map(&mut object, DEVICES)?)?;
@@ -116,6 +117,7 @@ impl Dataplane {
             links: Links::default(),
             ports,
             table: Dir24::new(table, blocks),
+            table6: Trie::new(root, nodes),
             groups: GroupTable::new(groups),
             next_hops: NextHopTable::new(next_hops),
             reason_counters,
@@ -154,12 +156,13 @@ impl Dataplane {
             }
             mode
         };
-        let forwards = setting(interface, "forwarding") != 0;
+        let forwards = setting("ipv4", interface, "forwarding") != 0;
         if !forwards {
-            warnings
-                .push(format!("net.ipv4.conf.{interface}.forwarding is 0: nothing that arrives there is forwarded"));
+            warnings.push(format!(
+                "net.ipv4.conf.{interface}.forwarding is 0: no IPv4 packet that arrives there is forwarded"
+            ));
         }
-        if setting("all", "rp_filter").max(setting(interface, "rp_filter")) != 0 {
+        if setting("ipv4", "all", "rp_filter").max(setting("ipv4", interface, "rp_filter")) != 0 {
             warnings.push(format!("{interface} has rp_filter on: XDP forwards without regard to the source address"));
         }
         self.ports.attached(ifindex, mode, interface)?;
@@ -221,17 +224,19 @@ impl Dataplane {
     /// is right already is not touched, so no packet is lost.
     pub fn replace(&mut self, ops: &[XdpOp]) -> Result<Applied, XdpError> {
         self.table.forget();
+        self.table6.forget();
         self.groups.forget();
         self.next_hops.forget();
-        let mut has_default = false;
         for op in ops {
-            has_default |= matches!(op, XdpOp::SetRoute { prefix, .. } if prefix.is_default());
             self.apply_one(op)?;
         }
-        if !has_default {
-            self.groups.set_default(None);
+        for family in AfiSafi::ALL {
+            if self.groups.default_group(family).is_none() {
+                self.groups.set_default(family, None);
+            }
         }
         self.table.synchronise();
+        self.table6.synchronise();
         self.groups.drop_unused();
         self.next_hops.drop_unused();
         self.settle()
@@ -275,13 +280,17 @@ impl Dataplane {
         Ok(())
     }
 
-    /// What does not fit the table is the kernel's: [`Dir24::overflowed`] counts it.
+    /// What does not fit the tables is the kernel's: they count it.
     fn set_route(&mut self, prefix: Prefix, group: Option<GroupId>) {
-        let IpAddr::V4(address) = prefix.address() else { return };
-        match group {
-            _ if prefix.is_default() => self.groups.set_default(group),
-            Some(group) => self.table.insert(address.into(), prefix.len(), self.groups.slot(group)).unwrap_or_default(),
-            None => self.table.remove(address.into(), prefix.len()).unwrap_or_default(),
+        if prefix.is_default() {
+            return self.groups.set_default(prefix.family(), group);
+        }
+        let (length, slot) = (prefix.len(), group.map(|group| self.groups.slot(group)));
+        match (prefix.address(), slot) {
+            (IpAddr::V4(address), Some(slot)) => self.table.insert(address.into(), length, slot).unwrap_or_default(),
+            (IpAddr::V4(address), None) => self.table.remove(address.into(), length).unwrap_or_default(),
+            (IpAddr::V6(address), Some(slot)) => self.table6.insert(address.into(), length, slot),
+            (IpAddr::V6(address), None) => self.table6.remove(address.into(), length),
         }
     }
 
@@ -294,21 +303,24 @@ impl Dataplane {
 
     /// Gives what overflowed another chance, and does not let too much wait for a grace period.
     fn settle(&mut self) -> Result<Applied, XdpError> {
-        let retired = self.table.retired() + self.groups.retired() + self.next_hops.retired();
-        if retired > MOST_RETIRED || (self.table.overflowed() > 0 && self.table.retired() > 0) {
+        let retired = self.table.retired() + self.table6.retired() + self.groups.retired() + self.next_hops.retired();
+        let lacks_blocks = (self.table.overflowed() > 0 && self.table.retired() > 0)
+            || (self.table6.overflowed() > 0 && self.table6.retired() > 0);
+        if retired > MOST_RETIRED || lacks_blocks {
             self.wait_for_readers()?;
         }
         let (groups, next_hops) = self.groups.overflowed();
-        Ok(Applied { overflowed: self.table.overflowed() + groups + next_hops })
+        Ok(Applied { overflowed: self.table.overflowed() + self.table6.overflowed() + groups + next_hops })
     }
 
     fn wait_for_readers(&mut self) -> Result<(), XdpError> {
         // Until then, what a former process left may lead to slots that are retired already.
-        if !self.table.is_synchronised() {
+        if !self.table.is_synchronised() || !self.table6.is_synchronised() {
             return Ok(());
         }
         sys::wait_for_readers().map_err(|source| XdpError::Kernel { request: "wait for BPF programs", source })?;
         self.table.grace_period_passed();
+        self.table6.grace_period_passed();
         self.groups.grace_period_passed();
         self.next_hops.grace_period_passed();
         Ok(())
@@ -344,6 +356,12 @@ fn configure(object: &mut Ebpf, options: &XdpOptions) -> Result<(), XdpError> {
     let interval = options.debug_samples.unwrap_or_default();
     config.sample_interval = u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX);
     map.set(0, config, 0).map_err(failed)
+}
+
+/// A table of the object's, memory-mapped.
+fn mapping<W: Word>(object: &mut Ebpf, name: &'static str, value_size: usize) -> Result<Mapping<W>, XdpError> {
+    let (map, bytes) = object::take_array(object, name, value_size)?;
+    Mapping::new(map.fd().as_fd(), bytes).map_err(|source| XdpError::Mapping { name, source })
 }
 
 fn root(object: &mut Ebpf, programs_map: u32) -> Result<Root<'_>, XdpError> {

@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
-use nva_common::{BUCKETS, DEFAULT_GROUP, Group, GroupKind, NextHop, OVERFLOW_GROUP, UNRESOLVED_NEXT_HOP};
+use nva_common::{
+    BUCKETS, DEFAULT_GROUP, DEFAULT_GROUP_6, FIRST_GROUP, Group, GroupKind, NextHop, OVERFLOW_GROUP,
+    UNRESOLVED_NEXT_HOP,
+};
 
 use super::buckets;
 use super::memory::Memory;
@@ -11,6 +14,7 @@ use super::next_hops::NextHopTable;
 use super::slots::Slots;
 use crate::fib::mirror::{Adjacency, GroupId, GroupState, Member};
 use crate::host::Hop;
+use crate::net::{AfiSafi, Prefix};
 
 /// The group table's writer.
 #[derive(Debug)]
@@ -18,8 +22,8 @@ pub struct GroupTable<M> {
     memory: M,
     slots: Slots,
     entries: BTreeMap<GroupId, Entry>,
-    /// The group that the default route leads to: slot 0 is its copy.
-    default: Option<GroupId>,
+    /// The groups that the default routes lead to: a slot for each family is its copy.
+    defaults: BTreeMap<AfiSafi, GroupId>,
     /// Slots of a former process by what they hold.
     adopted: HashMap<Group, Vec<u32>>,
     next_hops_lacking: usize,
@@ -44,13 +48,13 @@ impl<M: Memory> GroupTable<M> {
             memory,
             slots: Slots::default(),
             entries: BTreeMap::new(),
-            default: None,
+            defaults: BTreeMap::new(),
             adopted: HashMap::new(),
             next_hops_lacking: 0,
         };
         table.change(OVERFLOW_GROUP, &Group::of_kind(GroupKind::Overflow));
         let mut free = Vec::new();
-        for slot in OVERFLOW_GROUP + 1..table.count() {
+        for slot in FIRST_GROUP..table.count() {
             let found = table.read(slot);
             if found.kind == GroupKind::NoRoute as u32 {
                 free.push(slot);
@@ -74,8 +78,10 @@ impl<M: Memory> GroupTable<M> {
             }
             None => self.place(&record),
         };
-        if self.default == Some(id) {
-            self.change(DEFAULT_GROUP, &record);
+        for family in AfiSafi::ALL {
+            if self.default_group(family) == Some(id) {
+                self.change(default_slot(family), &record);
+            }
         }
         let old = self.entries.insert(id, Entry { slot, state, record, next_hops: held });
         for slot in old.into_iter().flat_map(|old| old.next_hops) {
@@ -93,16 +99,24 @@ impl<M: Memory> GroupTable<M> {
         entry.next_hops.into_iter().for_each(|slot| next_hops.release(slot));
     }
 
-    /// The default route leads to this group from now on, or there is none.
-    pub fn set_default(&mut self, id: Option<GroupId>) {
-        self.default = id;
+    /// A family's default route leads to this group from now on, or there is none.
+    pub fn set_default(&mut self, family: AfiSafi, id: Option<GroupId>) {
+        match id {
+            Some(id) => self.defaults.insert(family, id),
+            None => self.defaults.remove(&family),
+        };
         let record = id.and_then(|id| self.entries.get(&id)).map(|entry| entry.record);
-        self.change(DEFAULT_GROUP, &record.unwrap_or(Group::of_kind(GroupKind::NoRoute)));
+        self.change(default_slot(family), &record.unwrap_or(Group::of_kind(GroupKind::NoRoute)));
     }
 
-    /// The default route's group.
-    pub fn default_group(&self) -> Option<GroupId> {
-        self.default
+    /// The group of a family's default route.
+    pub fn default_group(&self, family: AfiSafi) -> Option<GroupId> {
+        self.defaults.get(&family).copied()
+    }
+
+    /// How many default routes there are.
+    pub fn default_routes(&self) -> usize {
+        self.defaults.len()
     }
 
     /// Forgets the mirror's groups, but leaves the table as it is.
@@ -112,7 +126,7 @@ impl<M: Memory> GroupTable<M> {
                 self.adopted.entry(entry.record).or_default().push(entry.slot);
             }
         }
-        self.default = None;
+        self.defaults.clear();
         self.next_hops_lacking = 0;
     }
 
@@ -144,7 +158,7 @@ impl<M: Memory> GroupTable<M> {
 
     /// Slots in use or waiting, and slots altogether.
     pub fn usage(&self) -> (usize, usize) {
-        let usable = (self.count() as usize).saturating_sub(2);
+        let usable = self.count().saturating_sub(FIRST_GROUP) as usize;
         (usable.saturating_sub(self.slots.free()), usable)
     }
 
@@ -191,14 +205,7 @@ impl<M: Memory> GroupTable<M> {
     fn record_of<N: Memory>(&mut self, state: &GroupState, next_hops: &mut NextHopTable<N>) -> (Group, Vec<u32>) {
         let kind = match state {
             GroupState::Forward(members) => return self.forward_record(members, next_hops),
-            GroupState::Local(prefix) => {
-                let mut record = Group::of_kind(GroupKind::Local);
-                if let IpAddr::V4(address) = prefix.address() {
-                    record.prefix = address.octets();
-                    record.prefix_len = u32::from(prefix.len());
-                }
-                return (record, Vec::new());
-            }
+            GroupState::Local(prefix) => return (local_record(*prefix), Vec::new()),
             GroupState::Blackhole => GroupKind::Blackhole,
             GroupState::Unresolved => GroupKind::Unresolved,
             GroupState::Refused => GroupKind::Refused,
@@ -250,6 +257,30 @@ impl<M: Memory> GroupTable<M> {
             }
         }
     }
+}
+
+/// The slot that packets go to for which only a family's default route is left.
+pub fn default_slot(family: AfiSafi) -> u32 {
+    match family {
+        AfiSafi::Ipv4Unicast => DEFAULT_GROUP,
+        AfiSafi::Ipv6Unicast => DEFAULT_GROUP_6,
+    }
+}
+
+fn local_record(prefix: Prefix) -> Group {
+    let mut record = Group::of_kind(GroupKind::Local);
+    match prefix.address() {
+        IpAddr::V4(address) => {
+            record.prefix[..4].copy_from_slice(&address.octets());
+            record.family = 1;
+        }
+        IpAddr::V6(address) => {
+            record.prefix = address.octets();
+            record.family = 2;
+        }
+    }
+    record.prefix_len = u32::from(prefix.len());
+    record
 }
 
 fn next_hop(adjacency: Adjacency) -> NextHop {

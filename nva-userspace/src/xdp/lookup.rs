@@ -1,12 +1,14 @@
 //! What the forwarder would do with a packet, read from the very maps that it reads.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
-use nva_common::{BUCKETS, Counters, DEFAULT_GROUP, GroupKind, NextHop, Port, UNRESOLVED_NEXT_HOP};
+use nva_common::{
+    BUCKETS, Counters, DEFAULT_GROUP, DEFAULT_GROUP_6, GroupKind, NextHop, Port, Reason, UNRESOLVED_NEXT_HOP,
+};
 
 use super::dataplane::Dataplane;
 use super::error::XdpError;
-use crate::net::Prefix;
+use crate::net::{AfiSafi, Prefix};
 
 /// What the maps say of a destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,11 +38,13 @@ pub struct LookupHop {
 
 impl Dataplane {
     /// What the forwarder would do with a packet for this address.
-    pub fn lookup(&self, address: Ipv4Addr) -> Result<Lookup, XdpError> {
-        let number = u32::from(address);
-        let slot = self.table.lookup(number);
-        let default = || self.groups.default_group().map(|_| 0);
-        let length = self.table.longest_match(number).or_else(default);
+    pub fn lookup(&self, address: IpAddr) -> Result<Lookup, XdpError> {
+        let (slot, longest) = match address {
+            IpAddr::V4(address) => (self.table.lookup(address.into()), self.table.longest_match(address.into())),
+            IpAddr::V6(address) => (self.table6.lookup(address.into()), self.table6.longest_match(address.into())),
+        };
+        let default = || self.groups.default_group(AfiSafi::of(address)).map(|_| 0);
+        let length = longest.or_else(default);
         let group = self.groups.read(slot);
         let kind = GroupKind::from_number(group.kind);
         let buckets = if group.bucket_mask == 0 { 1 } else { BUCKETS };
@@ -58,7 +62,7 @@ impl Dataplane {
             })
             .collect();
         Ok(Lookup {
-            prefix: length.and_then(|length| Prefix::new(address.into(), length).ok()),
+            prefix: length.and_then(|length| Prefix::new(address, length).ok()),
             slot,
             kind,
             hops: hops?,
@@ -76,9 +80,22 @@ impl Dataplane {
     }
 }
 
+/// Why a packet for this address meets its end before a lookup, if it does.
+pub fn before_lookup(destination: IpAddr) -> Option<Reason> {
+    match destination {
+        IpAddr::V4(address) if address.is_multicast() || address.is_broadcast() => Some(Reason::GroupAddress),
+        IpAddr::V4(address) if address.is_loopback() => Some(Reason::Loopback),
+        IpAddr::V4(address) if address.is_unspecified() => Some(Reason::MartianDestination),
+        IpAddr::V6(address) if address.is_multicast() => Some(Reason::GroupAddress),
+        IpAddr::V6(address) if address.is_loopback() => Some(Reason::MartianDestination),
+        IpAddr::V6(address) if address.is_unicast_link_local() || address.is_unspecified() => Some(Reason::LinkScope),
+        IpAddr::V4(_) | IpAddr::V6(_) => None,
+    }
+}
+
 impl Lookup {
     /// Whether the packet follows the default route.
     pub fn is_default(&self) -> bool {
-        self.slot == DEFAULT_GROUP
+        matches!(self.slot, DEFAULT_GROUP | DEFAULT_GROUP_6)
     }
 }

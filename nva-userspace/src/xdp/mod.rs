@@ -2,7 +2,8 @@
 //!
 //! Everything is pinned in bpffs, and a new process takes over what it finds there: packets are forwarded by the old tables
 //! until the new process knows what they should hold ([`Dataplane::replace`]), and then only differences are written. What
-//! they should hold is not decided here, but by [`crate::fib::mirror`]. The tables' writers ([`Dir24`], groups, next hops)
+//! they should hold is not decided here, but by [`crate::fib::mirror`]. The tables' writers ([`Dir24`], [`Trie`], groups, next
+//! hops)
 //! know nothing of BPF: they write to any [`Memory`].
 
 mod bpffs;
@@ -22,12 +23,14 @@ mod samples;
 mod slots;
 mod stats;
 mod sys;
+mod trie;
 
 pub use dataplane::{Applied, Dataplane, XdpOptions};
 pub use dir24::{Dir24, TableFull};
 pub use error::XdpError;
 pub use links::{Attached, Mode};
-pub use lookup::{Lookup, LookupHop};
+pub use lookup::{Lookup, LookupHop, before_lookup};
 pub use memory::Memory;
 pub use object::Capacity;
 pub use stats::{GroupStats, ReasonStats, TableUsage, XdpStats};
+pub use trie::Trie;

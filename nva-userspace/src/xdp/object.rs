@@ -6,9 +6,10 @@ use std::path::Path;
 use aya::maps::{Map, MapData, MapInfo, MapType};
 use aya::programs::{Program, Xdp};
 use aya::{Ebpf, EbpfLoader};
+use nva_common::table6::{NodeBlock, Root6};
 use nva_common::{
-    CONFIG, Config, Counters, DEVICES, GROUP_COUNTERS, GROUPS, Group, MAX_IFINDEX, NEXT_HOPS, NextHop, PORTS, PROGRAMS,
-    Port, REASON_COUNTERS, Reason, TABLE_8, TABLE_24, Table24, TableBlock,
+    CONFIG, Config, Counters, DEVICES, GROUP_COUNTERS, GROUPS, Group, MAX_IFINDEX, NEXT_HOPS, NODES_6, NextHop, PORTS,
+    PROGRAMS, Port, REASON_COUNTERS, ROOT_6, Reason, TABLE_8, TABLE_24, Table24, TableBlock,
 };
 
 use super::bpffs::PinDirectory;
@@ -21,7 +22,10 @@ static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("NVA_BPF_OBJECT_PATH"));
 pub struct Capacity {
     /// /24s that can hold prefixes longer than /24; 1 KiB each.
     pub blocks: u32,
-    /// Next-hop groups, among them one for each local prefix; 272 octets each.
+    /// Blocks of the nodes that hold IPv6 prefixes longer than /18; 256 octets each. A whole Internet table (derived from a
+    /// RIS peer's of May 2026: 246,175 prefixes) needs 21,000 to 26,000.
+    pub nodes: u32,
+    /// Next-hop groups, among them one for each local prefix; 288 octets each.
     pub groups: u32,
     /// Next hops; 32 octets each.
     pub next_hops: u32,
@@ -29,7 +33,7 @@ pub struct Capacity {
 
 impl Default for Capacity {
     fn default() -> Capacity {
-        Capacity { blocks: 1 << 14, groups: 1 << 12, next_hops: 1 << 12 }
+        Capacity { blocks: 1 << 14, nodes: 1 << 16, groups: 1 << 12, next_hops: 1 << 12 }
     }
 }
 
@@ -79,12 +83,14 @@ pub fn take_array(object: &mut Ebpf, name: &'static str, value_size: usize) -> R
 
 fn specs(capacity: Capacity) -> Vec<Spec> {
     let spec = |name, kind, value_size: usize, entries| {
-        let any_size = matches!(name, TABLE_8 | GROUPS | NEXT_HOPS | GROUP_COUNTERS);
+        let any_size = matches!(name, TABLE_8 | NODES_6 | GROUPS | NEXT_HOPS | GROUP_COUNTERS);
         Spec { name, kind, value_size: value_size as u32, entries, any_size }
     };
     vec![
         spec(TABLE_24, MapType::Array, size_of::<Table24>(), 1),
         spec(TABLE_8, MapType::Array, size_of::<TableBlock>(), capacity.blocks),
+        spec(ROOT_6, MapType::Array, size_of::<Root6>(), 1),
+        spec(NODES_6, MapType::Array, size_of::<NodeBlock>(), capacity.nodes),
         spec(GROUPS, MapType::Array, size_of::<Group>(), capacity.groups),
         spec(NEXT_HOPS, MapType::Array, size_of::<NextHop>(), capacity.next_hops),
         spec(PORTS, MapType::Array, size_of::<Port>(), MAX_IFINDEX),

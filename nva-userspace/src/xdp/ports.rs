@@ -17,7 +17,7 @@ pub struct PortTable {
 }
 
 /// The flags that follow what the kernel says.
-const TOLD: u16 = Port::TRANSMITS | Port::FORWARDS;
+const TOLD: u16 = Port::TRANSMITS | Port::FORWARDS | Port::FORWARDS_6;
 
 impl PortTable {
     /// Takes over the tables as they are.
@@ -69,8 +69,11 @@ impl PortTable {
         if native && said.flatten().unwrap_or(true) {
             port.flags |= Port::TRANSMITS;
         }
-        if setting(interface, "forwarding") != 0 {
+        if setting("ipv4", interface, "forwarding") != 0 {
             port.flags |= Port::FORWARDS;
+        }
+        if forwards_ipv6(interface) {
+            port.flags |= Port::FORWARDS_6;
         }
         self.set(ifindex, port)
     }
@@ -94,10 +97,17 @@ impl PortTable {
     }
 }
 
-/// A setting of the interface for IPv4, as a number. 0 where it cannot be read.
-pub fn setting(interface: &str, name: &str) -> u32 {
-    let text = fs::read_to_string(format!("/proc/sys/net/ipv4/conf/{interface}/{name}")).unwrap_or_default();
+/// A setting of the interface for `ipv4` or `ipv6`, as a number. 0 where it cannot be read.
+pub fn setting(protocol: &str, interface: &str, name: &str) -> u32 {
+    let text = fs::read_to_string(format!("/proc/sys/net/{protocol}/conf/{interface}/{name}")).unwrap_or_default();
     text.trim().parse().unwrap_or(0)
+}
+
+/// Whether the kernel forwards IPv6 packets that come in there: the interface's own `forwarding` only makes it a router to
+/// its link, except by its newer name (Linux 6.17).
+fn forwards_ipv6(interface: &str) -> bool {
+    let is_on = |interface, name| setting("ipv6", interface, name) != 0;
+    (is_on("all", "forwarding") || is_on(interface, "force_forwarding")) && !is_on(interface, "disable_ipv6")
 }
 
 fn ports_failed(source: MapError) -> XdpError {

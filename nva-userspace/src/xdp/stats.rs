@@ -1,7 +1,7 @@
 //! What the programs counted, and how full the tables are.
 
 use aya::maps::{MapData, MapError, PerCpuArray};
-use nva_common::{Counters, DEFAULT_GROUP, GROUP_COUNTERS, OVERFLOW_GROUP, REASON_COUNTERS, Reason};
+use nva_common::{Counters, DEFAULT_GROUP, DEFAULT_GROUP_6, GROUP_COUNTERS, OVERFLOW_GROUP, REASON_COUNTERS, Reason};
 
 use super::dataplane::Dataplane;
 use super::error::XdpError;
@@ -14,8 +14,8 @@ pub struct XdpStats {
     pub reasons: Vec<ReasonStats>,
     /// Every group that the mirror has.
     pub groups: Vec<GroupStats>,
-    /// Packets that followed the default route (whose group may count others beside).
-    pub default_route: Counters,
+    /// Packets that followed a default route (whose group may count others beside).
+    pub default_routes: Counters,
     /// Packets for which a table was full.
     pub overflow: Counters,
     /// How full the tables are.
@@ -51,12 +51,16 @@ pub struct TableUsage {
     pub routes: usize,
     /// /24s with longer prefixes.
     pub blocks: (usize, usize),
+    /// Blocks of nodes of IPv6 prefixes.
+    pub nodes: (usize, usize),
     /// Groups.
     pub groups: (usize, usize),
     /// Next hops.
     pub next_hops: (usize, usize),
     /// /24s that the kernel forwards for want of a block.
     pub overflowed_blocks: usize,
+    /// Nodes of IPv6 prefixes below which the kernel forwards for want of a block.
+    pub overflowed_nodes: usize,
     /// Groups whose packets the kernel forwards for want of a slot.
     pub overflowed_groups: usize,
     /// Next hops that did not get a slot: their flows are the kernel's.
@@ -81,7 +85,7 @@ impl Dataplane {
         Ok(XdpStats {
             reasons: reasons?,
             groups: groups?,
-            default_route: self.group(DEFAULT_GROUP)?,
+            default_routes: added(self.group(DEFAULT_GROUP)?, self.group(DEFAULT_GROUP_6)?),
             overflow: self.group(OVERFLOW_GROUP)?,
             usage: self.usage(),
         })
@@ -91,11 +95,13 @@ impl Dataplane {
     pub fn usage(&self) -> TableUsage {
         let (overflowed_groups, overflowed_next_hops) = self.groups.overflowed();
         TableUsage {
-            routes: self.table.prefixes() + usize::from(self.groups.default_group().is_some()),
+            routes: self.table.prefixes() + self.table6.prefixes() + self.groups.default_routes(),
             blocks: self.table.block_usage(),
+            nodes: self.table6.block_usage(),
             groups: self.groups.usage(),
             next_hops: self.next_hops.usage(),
             overflowed_blocks: self.table.overflowed(),
+            overflowed_nodes: self.table6.overflowed(),
             overflowed_groups,
             overflowed_next_hops,
         }
@@ -114,8 +120,11 @@ impl Dataplane {
 fn sum(map: &PerCpuArray<MapData, Counters>, index: u32) -> Result<Counters, MapError> {
     let mut total = Counters::default();
     for counters in map.get(&index, 0)?.iter() {
-        total.packets += counters.packets;
-        total.bytes += counters.bytes;
+        total = added(total, *counters);
     }
     Ok(total)
+}
+
+fn added(one: Counters, other: Counters) -> Counters {
+    Counters { packets: one.packets + other.packets, bytes: one.bytes + other.bytes }
 }

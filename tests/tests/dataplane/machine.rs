@@ -17,8 +17,9 @@ pub const INTERFACES: [&str; 3] = ["in", "out1", "out2"];
 /// Their MACs.
 pub const MACS: [[u8; 6]; 3] = [[2, 0, 0, 0, 1, 1], [2, 0, 0, 0, 2, 1], [2, 0, 0, 0, 3, 1]];
 
-/// A router, and the wires at the other end of its interfaces. It is `.1` in `10.1.0.0/24`, `10.2.0.0/24` and `10.3.0.0/24`.
-/// On each of them `.2` to `.9` are resolved for good.
+/// A router, and the wires at the other end of its interfaces. It is `.1` in `10.1.0.0/24`, `10.2.0.0/24` and `10.3.0.0/24`,
+/// and `::1` in `fd00:1::/64`, `fd00:2::/64` and `fd00:3::/64`. On each of them `.2` to `.9` (`::2` to `::9`) are resolved for
+/// good.
 pub struct Machine {
     pub router: NetNs,
     _peer: NetNs,
@@ -33,13 +34,22 @@ impl Machine {
             let net = index + 1;
             let (own, other) = (format!("02:00:00:00:0{net}:01"), format!("02:00:00:00:0{net}:02"));
             link((&router, interface, &own), (&peer, &format!("p{net}"), &other));
+            // Nothing is sent by itself that need not be.
+            for (key, value) in [("accept_ra", 0), ("accept_dad", 0), ("router_solicitations", 0), ("disable_ipv6", 0)]
+            {
+                router.set6(&format!("conf.{interface}.{key}"), value);
+            }
             router.ip(&format!("address add 10.{net}.0.1/24 dev {interface}"));
+            router.ip(&format!("address add fd00:{net}::1/64 dev {interface} nodad"));
             for last in 2..10 {
-                router.ip(&format!(
-                    "neighbour add 10.{net}.0.{last} lladdr 02:00:00:01:0{net}:0{last} nud permanent dev {interface}"
-                ));
+                for address in [format!("10.{net}.0.{last}"), format!("fd00:{net}::{last}")] {
+                    router.ip(&format!(
+                        "neighbour add {address} lladdr 02:00:00:01:0{net}:0{last} nud permanent dev {interface}"
+                    ));
+                }
             }
         }
+        router.set6("conf.all.forwarding", 1);
         for (key, value) in [("ip_forward", 1), ("conf.all.rp_filter", 0)] {
             router.set(key, value);
         }
@@ -54,7 +64,7 @@ impl Machine {
 
     /// Lets our data plane forward by the kernel's routes as they are now. To be called in the router's namespace.
     pub fn dataplane(bpffs: &Path) -> (Dataplane, Mirror) {
-        let capacity = Capacity { blocks: 256, groups: 256, next_hops: 64 };
+        let capacity = Capacity { blocks: 256, nodes: 4_096, groups: 512, next_hops: 128 };
         let options = XdpOptions { bpffs: bpffs.to_owned(), capacity, ..XdpOptions::default() };
         let mut dataplane = Dataplane::open(&options).expect("open the data plane");
         let mut ports = BTreeSet::new();

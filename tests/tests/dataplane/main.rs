@@ -3,5 +3,8 @@
 mod differential;
 mod machine;
 mod restart;
+mod router;
 mod support;
+mod tables_ipv6;
 mod verdicts;
+mod verdicts_ipv6;

@@ -83,7 +83,7 @@ fn count(dataplane: &Dataplane, reason: Reason) -> u64 {
 fn options(bpffs: &Path) -> XdpOptions {
     XdpOptions {
         bpffs: bpffs.to_owned(),
-        capacity: Capacity { blocks: 16, groups: 64, next_hops: 64 },
+        capacity: Capacity { blocks: 16, nodes: 32, groups: 64, next_hops: 64 },
         ..XdpOptions::default()
     }
 }

@@ -1,15 +1,15 @@
 //! `nva show xdp`, and the XDP part of `nva explain`.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
-use nva_common::GroupKind;
+use nva_common::{GroupKind, Reason, Verdict};
 
 use super::{hops, refuse};
 use crate::control::{HopReply, Refusal, XdpCounter, XdpInterface, XdpPath, XdpPrefix, XdpReply};
 use crate::daemon::State;
 use crate::fib::mirror::GroupState;
 use crate::host::{Hop, HostState};
-use crate::xdp::{GroupStats, Lookup};
+use crate::xdp::{GroupStats, Lookup, before_lookup};
 
 /// How many prefixes of a group are named.
 const NAMED: usize = 4;
@@ -79,12 +79,22 @@ fn group_hops(group: &GroupStats, host: &HostState) -> Vec<HopReply> {
 
 /// What XDP does with packets for this address; `None` where it does not run.
 pub fn path(state: &State<'_>, address: IpAddr) -> Option<XdpPath> {
-    let IpAddr::V4(address) = address else { return None };
     let lookup = state.dataplane.lookup(address)?;
+    if let Some(reason) = before_lookup(address) {
+        return Some(XdpPath { action: unlooked_up(reason), hops: Vec::new() });
+    }
     Some(match lookup {
         Ok(lookup) => XdpPath { action: action(&lookup), hops: looked_up_hops(&lookup, address, state.speaker.host()) },
         Err(error) => XdpPath { action: format!("unknown: {error}"), hops: Vec::new() },
     })
+}
+
+fn unlooked_up(reason: Reason) -> String {
+    let what = match reason.verdict() {
+        Verdict::Drop => "drop",
+        Verdict::Pass | Verdict::Forward => "to the kernel",
+    };
+    format!("{what} ({})", reason.name())
 }
 
 fn action(lookup: &Lookup) -> String {
@@ -114,11 +124,11 @@ fn verb(kind: GroupKind) -> &'static str {
 }
 
 /// The map holds MACs; the kernel's route for the same address names the routers.
-fn looked_up_hops(lookup: &Lookup, address: Ipv4Addr, host: &HostState) -> Vec<HopReply> {
+fn looked_up_hops(lookup: &Lookup, address: IpAddr, host: &HostState) -> Vec<HopReply> {
     let used = |hop: &&Hop| {
         lookup.hops.iter().any(|member| member.next_hop.is_some_and(|next_hop| next_hop.ifindex == hop.link))
     };
-    let route = host.longest_match(IpAddr::V4(address));
+    let route = host.longest_match(address);
     let of_route: Vec<Hop> =
         route.map_or_else(Vec::new, |route| host.hops(route).iter().filter(used).copied().collect());
     hops(&of_route, host)

@@ -74,6 +74,12 @@ impl NetNs {
         self.run(|| std::fs::write(&path, value.to_string())).expect(&path);
     }
 
+    /// Sets `net.ipv6.…`.
+    pub fn set6(&self, key: &str, value: u32) {
+        let path = format!("/proc/sys/net/ipv6/{}", key.replace('.', "/"));
+        self.run(|| std::fs::write(&path, value.to_string())).expect(&path);
+    }
+
     /// The index of an interface.
     pub fn index(&self, interface: &str) -> u32 {
         self.run(|| nix::net::if_::if_nametoindex(interface)).expect(interface)
@@ -99,7 +105,7 @@ pub fn link(a: (&NetNs, &str, &str), b: (&NetNs, &str, &str)) {
         b_ns.id()
     ));
     for (ns, name) in [(a_ns, a_name), (b_ns, b_name)] {
-        ns.run(|| std::fs::write(format!("/proc/sys/net/ipv6/conf/{name}/disable_ipv6"), "1")).expect("disable IPv6");
+        ns.set6(&format!("conf.{name}.disable_ipv6"), 1);
         ns.command("ethtool", &format!("-K {name} gro on tx off rx off"));
     }
     // Only now: what an end may redirect to the other is settled when it comes up.

@@ -1,6 +1,6 @@
 //! Frames, field by field.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// An Ethernet frame with an IPv4 packet in it. The fields are what goes into the headers, right or wrong.
 #[derive(Clone, Debug)]
@@ -78,6 +78,78 @@ impl Packet {
     /// The same packet as a router sends it on.
     pub fn forwarded(&self, destination_mac: [u8; 6], source_mac: [u8; 6]) -> Packet {
         Packet { destination_mac, source_mac, ttl: self.ttl - 1, ..self.clone() }
+    }
+}
+
+/// An Ethernet frame with an IPv6 packet in it. The fields are what goes into the headers, right or wrong.
+#[derive(Clone, Debug)]
+pub struct Packet6 {
+    pub destination_mac: [u8; 6],
+    pub source_mac: [u8; 6],
+    pub version: u8,
+    pub traffic_class: u8,
+    pub flow_label: u32,
+    /// `None`: the right one.
+    pub payload_length: Option<u16>,
+    pub next_header: u8,
+    pub hop_limit: u8,
+    pub source: Ipv6Addr,
+    pub destination: Ipv6Addr,
+    /// Behind the fixed header: extension headers, ports, data.
+    pub payload: Vec<u8>,
+    /// Ethernet's padding behind the packet.
+    pub padding: usize,
+}
+
+impl Packet6 {
+    /// A UDP datagram of 84 octets with hop limit 64 that is right in every respect.
+    pub fn udp(destination_mac: [u8; 6], source: Ipv6Addr, destination: Ipv6Addr) -> Packet6 {
+        // No router looks at the checksum.
+        let mut payload = vec![0x30, 0x39, 0x00, 0x50, 0, 44, 1, 2];
+        payload.extend((0..36).map(|octet| octet as u8));
+        Packet6 {
+            destination_mac,
+            source_mac: [2, 0, 0, 0, 0, 99],
+            version: 6,
+            traffic_class: 0,
+            flow_label: 0,
+            payload_length: None,
+            next_header: 17,
+            hop_limit: 64,
+            source,
+            destination,
+            payload,
+            padding: 0,
+        }
+    }
+
+    /// The same with a hop-by-hop options header of padding.
+    pub fn with_hop_by_hop(mut self) -> Packet6 {
+        self.payload.splice(..0, [self.next_header, 0, 1, 4, 0, 0, 0, 0]);
+        self.next_header = 0;
+        self
+    }
+
+    /// The frame.
+    pub fn frame(&self) -> Vec<u8> {
+        let first = u32::from(self.version) << 28 | u32::from(self.traffic_class) << 20 | self.flow_label;
+        let mut frame = Vec::new();
+        frame.extend(self.destination_mac);
+        frame.extend(self.source_mac);
+        frame.extend([0x86, 0xdd]);
+        frame.extend(first.to_be_bytes());
+        frame.extend(self.payload_length.unwrap_or(self.payload.len() as u16).to_be_bytes());
+        frame.extend([self.next_header, self.hop_limit]);
+        frame.extend(self.source.octets());
+        frame.extend(self.destination.octets());
+        frame.extend(&self.payload);
+        frame.extend(vec![0; self.padding]);
+        frame
+    }
+
+    /// The same packet as a router sends it on.
+    pub fn forwarded(&self, destination_mac: [u8; 6], source_mac: [u8; 6]) -> Packet6 {
+        Packet6 { destination_mac, source_mac, hop_limit: self.hop_limit - 1, ..self.clone() }
     }
 }
 

@@ -1,31 +1,5 @@
-//! The IPv4 header without options as ten words, and the arithmetic on it. Words are as they lie in memory (network order);
-//! ones' complement sums do not mind (RFC 1071 §2).
-
-/// The Ethertypes that are told apart, as they lie in memory.
-pub mod ethertype {
-    /// IPv4.
-    pub const IPV4: u16 = 0x0800_u16.to_be();
-    /// ARP.
-    pub const ARP: u16 = 0x0806_u16.to_be();
-    /// IPv6.
-    pub const IPV6: u16 = 0x86dd_u16.to_be();
-    /// A VLAN tag (IEEE 802.1Q).
-    pub const VLAN: u16 = 0x8100_u16.to_be();
-    /// A service VLAN tag (IEEE 802.1ad).
-    pub const SERVICE_VLAN: u16 = 0x88a8_u16.to_be();
-}
-
-/// An Ethernet header in words of its alignment.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ethernet {
-    /// The destination MAC.
-    pub destination: [u16; 3],
-    /// The source MAC.
-    pub source: [u16; 3],
-    /// One of [`ethertype`], or another.
-    pub ethertype: u16,
-}
+//! The IPv4 header without options as ten words, and the arithmetic on it: ones' complement sums do not mind the order of
+//! octets (RFC 1071 §2).
 
 /// An IPv4 header without options.
 #[repr(C)]
@@ -80,6 +54,12 @@ impl Ipv4 {
         number(self.0[8], self.0[9])
     }
 
+    /// Both addresses, for [`flow_hash`](super::flow_hash).
+    #[inline(always)]
+    pub const fn addresses(&self) -> u64 {
+        (self.source() as u64) << 32 | self.destination() as u64
+    }
+
     /// Whether the header checksum is right (RFC 791 §3.1).
     #[inline(always)]
     pub const fn checksum_is_valid(&self) -> bool {
@@ -109,26 +89,6 @@ impl Ipv4 {
     }
 }
 
-/// Whether `protocol` has ports in its first four octets: TCP, UDP, DCCP, SCTP, UDP-Lite.
-#[inline(always)]
-pub const fn has_ports(protocol: u8) -> bool {
-    matches!(protocol, 6 | 17 | 33 | 132 | 136)
-}
-
-/// The hash that chooses a flow's bucket. Both directions of a flow may differ.
-#[inline(always)]
-pub const fn flow_hash(seed: u32, source: u32, destination: u32, ports: u32, protocol: u8) -> u32 {
-    // Multiply and shift, twice: each input bit reaches the low bits, which choose the bucket.
-    let addresses = (source as u64) << 32 | destination as u64;
-    let rest = (ports as u64) << 32 | (protocol as u64) << 24 ^ seed as u64;
-    let mut hash = (addresses ^ 0x9e37_79b9_7f4a_7c15).wrapping_mul(0xff51_afd7_ed55_8ccd);
-    hash ^= hash >> 32;
-    hash = (hash ^ rest).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
-    hash ^= hash >> 29;
-    hash = hash.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    (hash >> 32) as u32
-}
-
 #[inline(always)]
 const fn number(high: u16, low: u16) -> u32 {
     (u16::from_be(high) as u32) << 16 | u16::from_be(low) as u32
@@ -142,8 +102,6 @@ const fn fold(sum: u32) -> u16 {
 }
 
 const _: () = {
-    assert!(size_of::<Ethernet>() == 14);
-    assert!(align_of::<Ethernet>() == 2);
     assert!(size_of::<Ipv4>() == Ipv4::LEN);
     assert!(align_of::<Ipv4>() == 2);
 };
@@ -195,15 +153,5 @@ mod tests {
             header.0[position] ^= 0x0100;
             assert!(!header.checksum_is_valid(), "word {position}");
         }
-    }
-
-    #[test]
-    fn flows_spread_over_all_buckets_evenly() {
-        let mut counts = [0u32; crate::BUCKETS];
-        for flow in 0..64_000u32 {
-            let hash = flow_hash(1, 0x0a00_0000 + flow % 250, 0x6400_0064, 0x0050 | flow << 16, 6);
-            counts[hash as usize & (crate::BUCKETS - 1)] += 1;
-        }
-        assert!(counts.iter().all(|count| (800..1200).contains(count)), "{counts:?}");
     }
 }

@@ -1,0 +1,37 @@
+//! What the forwarder has to know of a packet, for IPv4 and IPv6 alike.
+
+use aya_ebpf::programs::XdpContext;
+use nva_common::Reason;
+
+/// A network header that was read out of the frame.
+pub trait Packet: Copy {
+    /// The flag of a port whose packets of this family the kernel forwards.
+    const FORWARDS: u16;
+
+    /// Reads the header, and checks everything that is to be checked before the lookup: may a router forward this packet?
+    fn admit(ctx: &XdpContext) -> Result<Self, Reason>;
+
+    /// The group that the destination leads to.
+    fn group(&self) -> Option<u32>;
+
+    /// How many more routers it may pass.
+    fn hop_limit(&self) -> u8;
+
+    /// Octets of header and payload.
+    fn length(&self) -> u32;
+
+    /// Whether the ports may be missing, or not be those of the flow.
+    fn is_fragment(&self) -> bool;
+
+    /// What follows the header.
+    fn protocol(&self) -> u8;
+
+    /// Both addresses in a word for the hash.
+    fn addresses(&self) -> u64;
+
+    /// Writes what changes when the packet is forwarded.
+    ///
+    /// # Safety
+    /// `header` is where this was read from, in the frame.
+    unsafe fn write_decremented(&self, header: *mut Self);
+}

@@ -1,0 +1,229 @@
+//! The writer of the IPv6 table: a word for the first 18 bits of an address, and below it nodes of five bits each
+//! ([`nva_common::table6`]).
+//!
+//! Readers run all the time. A word is switched as a whole and only ever leads to what is complete; words that left the
+//! table are used again only after a grace period, of which the caller says when it has passed. A table that comes from a
+//! former process forwards as it is until [`Trie::synchronise`] has compared every word with what should be there.
+
+mod arrays;
+mod node;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+
+use nva_common::table6::{ROOT_BITS, ROOT_ENTRIES, STRIDE, Word6, run_of};
+use nva_common::{DEFAULT_GROUP_6, OVERFLOW_GROUP};
+
+use self::arrays::Arrays;
+use self::node::Node;
+use super::memory::Memory;
+
+/// The bits of an address below the root's.
+const BELOW_ROOT: u32 = u128::BITS - ROOT_BITS;
+/// As the root has it where no prefix covers.
+const NO_GROUP: u32 = 0;
+
+/// The table's writer. Prefixes are an address, as a number without host bits, and a length from 1 to 128: the default route
+/// is not in the table.
+#[derive(Debug)]
+pub struct Trie<R, N> {
+    root: R,
+    arrays: Arrays<N>,
+    /// The groups of prefixes that are no longer than the root tells apart, by length and by the first of their words.
+    short: Vec<HashMap<u32, u32>>,
+    /// What is below the root's words.
+    nodes: HashMap<u32, Node>,
+    prefixes: usize,
+    synchronised: bool,
+}
+
+impl<R: Memory<u64>, N: Memory<u64>> Trie<R, N> {
+    /// Takes over a table with whatever it holds. Until [`Trie::synchronise`], changes are only noted.
+    pub fn new(root: R, nodes: N) -> Trie<R, N> {
+        let mut trie = Trie {
+            root,
+            arrays: Arrays::new(nodes),
+            short: (0..=ROOT_BITS).map(|_| HashMap::new()).collect(),
+            nodes: HashMap::new(),
+            prefixes: 0,
+            synchronised: false,
+        };
+        trie.forget();
+        trie
+    }
+
+    /// Sets the group of a prefix.
+    pub fn insert(&mut self, address: u128, length: u8, group: u32) {
+        self.change(address, length, Some(group));
+    }
+
+    /// Removes a prefix; what it covered goes to the next shorter one.
+    pub fn remove(&mut self, address: u128, length: u8) {
+        self.change(address, length, None);
+    }
+
+    /// Forgets every prefix, but leaves the table as it is until the next [`Trie::synchronise`].
+    pub fn forget(&mut self) {
+        self.short.iter_mut().for_each(HashMap::clear);
+        self.nodes.clear();
+        self.prefixes = 0;
+        self.synchronised = false;
+        self.arrays.forget_overflows();
+        for index in 0..self.root.words() {
+            self.arrays.adopt(Word6::from_word(self.root.load(index)));
+        }
+        self.arrays.adopted();
+    }
+
+    /// Makes every word what it should be, and touches no word that is.
+    pub fn synchronise(&mut self) {
+        let mut covers = vec![NO_GROUP; ROOT_ENTRIES];
+        for (length, prefixes) in self.short.iter().enumerate() {
+            for (first, group) in prefixes {
+                let first = *first as usize;
+                covers[first..first + (ROOT_ENTRIES >> length)].fill(*group);
+            }
+        }
+        for (index, cover) in covers.into_iter().enumerate() {
+            let word = match self.nodes.get_mut(&(index as u32)) {
+                Some(node) => node.adopt(Word6::from_word(self.root.load(index)), cover, &mut self.arrays),
+                None => Word6::Leaf(cover),
+            };
+            self.settle(index, word);
+        }
+        self.arrays.retire_adopted();
+        self.synchronised = true;
+    }
+
+    /// Whether the table is what the prefixes say.
+    pub fn is_synchronised(&self) -> bool {
+        self.synchronised
+    }
+
+    /// The group that the table itself leads to, as the BPF program reads it.
+    pub fn lookup(&self, address: u128) -> u32 {
+        let mut word = Word6::from_word(self.root.load((address >> BELOW_ROOT) as usize));
+        let mut rest = address << ROOT_BITS;
+        while let Word6::Node { first, runs } = word {
+            let position = first + run_of(runs, slot(rest));
+            word = self.arrays.load(position).map_or(Word6::Leaf(OVERFLOW_GROUP), Word6::from_word);
+            rest <<= STRIDE;
+        }
+        match word {
+            Word6::Leaf(NO_GROUP) | Word6::Node { .. } => DEFAULT_GROUP_6,
+            Word6::Leaf(group) => group,
+        }
+    }
+
+    /// The length of the longest prefix that was inserted and covers the address.
+    pub fn longest_match(&self, address: u128) -> Option<u8> {
+        let index = (address >> BELOW_ROOT) as u32;
+        let below = self.nodes.get(&index).and_then(|node| node.longest_match(address << ROOT_BITS));
+        let longest = below.map(|length| ROOT_BITS + length);
+        longest.or_else(|| self.cover(index).map(|(length, _)| length)).and_then(|length| u8::try_from(length).ok())
+    }
+
+    /// How many prefixes there are.
+    pub fn prefixes(&self) -> usize {
+        self.prefixes
+    }
+
+    /// Blocks of words that are in the table or wait for their grace period, and blocks altogether.
+    pub fn block_usage(&self) -> (usize, usize) {
+        self.arrays.usage()
+    }
+
+    /// How many nodes' packets the kernel forwards for want of room.
+    pub fn overflowed(&self) -> usize {
+        self.arrays.overflowed()
+    }
+
+    /// How many nodes' words wait for a grace period.
+    pub fn retired(&self) -> usize {
+        self.arrays.retired()
+    }
+
+    /// A grace period has passed since the last change: retired words may be used again. Gives them to nodes that
+    /// overflowed.
+    pub fn grace_period_passed(&mut self) {
+        self.arrays.grace_period_passed();
+        if self.arrays.overflowed() == 0 {
+            return;
+        }
+        let indexes: Vec<u32> = self.nodes.keys().copied().collect();
+        for index in indexes {
+            let Some(node) = self.nodes.get_mut(&index) else { continue };
+            node.retry(&mut self.arrays);
+            let word = node.word();
+            self.settle(index as usize, word);
+        }
+    }
+
+    fn change(&mut self, address: u128, length: u8, group: Option<u32>) {
+        let index = (address >> BELOW_ROOT) as u32;
+        let length = u32::from(length);
+        let old = if length <= ROOT_BITS {
+            let prefixes = &mut self.short[length as usize];
+            let old = match group {
+                Some(group) => prefixes.insert(index, group),
+                None => prefixes.remove(&index),
+            };
+            if self.synchronised && old != group {
+                (index..index + (1 << (ROOT_BITS - length))).for_each(|index| self.refresh(index));
+            }
+            old
+        } else {
+            self.change_below(index, address << ROOT_BITS, length - ROOT_BITS, group)
+        };
+        self.prefixes = self.prefixes + usize::from(group.is_some()) - usize::from(old.is_some());
+    }
+
+    /// Changes a prefix below a word of the root. Returns its group before.
+    fn change_below(&mut self, index: u32, rest: u128, length: u32, group: Option<u32>) -> Option<u32> {
+        if group.is_none() && !self.nodes.contains_key(&index) {
+            return None;
+        }
+        let cover = self.cover(index).map_or(NO_GROUP, |(_, group)| group);
+        let node = self.nodes.entry(index).or_insert_with(|| Node::new(cover));
+        let old = node.change(rest, length, group, self.synchronised.then_some(&mut self.arrays));
+        let word = node.word();
+        if node.is_empty() {
+            self.nodes.remove(&index);
+        }
+        if self.synchronised {
+            self.settle(index as usize, word);
+        }
+        old
+    }
+
+    /// Makes a word of the root, and what is below it, what the short prefixes say now.
+    fn refresh(&mut self, index: u32) {
+        let cover = self.cover(index).map_or(NO_GROUP, |(_, group)| group);
+        let word = match self.nodes.get_mut(&index) {
+            Some(node) => node.cover(cover, &mut self.arrays),
+            None => Word6::Leaf(cover),
+        };
+        self.settle(index as usize, word);
+    }
+
+    fn settle(&mut self, index: usize, word: Word6) {
+        let word = word.to_word();
+        if self.root.load(index) != word {
+            self.root.store(index, word);
+        }
+    }
+
+    /// The longest prefix that covers a whole word of the root.
+    fn cover(&self, index: u32) -> Option<(u32, u32)> {
+        let prefixes =
+            |length: u32| self.short[length as usize].get(&(index >> (ROOT_BITS - length) << (ROOT_BITS - length)));
+        (1..=ROOT_BITS).rev().find_map(|length| Some((length, *prefixes(length)?)))
+    }
+}
+
+/// The first [`STRIDE`] bits.
+fn slot(rest: u128) -> u32 {
+    (rest >> (u128::BITS - STRIDE)) as u32
+}

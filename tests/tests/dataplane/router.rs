@@ -1,0 +1,86 @@
+//! A router with two interfaces whose tables are written by hand, and what one frame makes of it.
+
+use crate::support::bpf::{Program, XDP_DROP, XDP_PASS, XDP_REDIRECT, XDP_TX};
+use crate::support::netns::{BpfFs, NetNs, link};
+use nva::fib::mirror::{Adjacency, GroupId, GroupState, Member, XdpOp};
+use nva::host::Hop;
+use nva::net::Prefix;
+use nva::xdp::{Capacity, Dataplane, XdpOptions};
+use nva_common::{Counters, Reason, Verdict};
+
+pub const IN_MAC: [u8; 6] = [2, 0, 0, 0, 1, 1];
+pub const OUT_MAC: [u8; 6] = [2, 0, 0, 0, 2, 1];
+pub const NEIGHBOUR: [u8; 6] = [2, 0, 0, 0, 9, 9];
+
+/// A router with an interface `in` and an interface `out`, and its data plane.
+pub struct Router {
+    pub ns: NetNs,
+    _peers: NetNs,
+    pub bpffs: BpfFs,
+    pub ingress: u32,
+    pub egress: u32,
+}
+
+impl Router {
+    pub fn new() -> Router {
+        let (ns, peers) = (NetNs::new(), NetNs::new());
+        link((&ns, "in", "02:00:00:00:01:01"), (&peers, "a", "02:00:00:00:01:02"));
+        link((&ns, "out", "02:00:00:00:02:01"), (&peers, "b", "02:00:00:00:02:02"));
+        ns.set("ip_forward", 1);
+        ns.set6("conf.all.forwarding", 1);
+        ns.set6("conf.in.disable_ipv6", 0);
+        let (ingress, egress) = (ns.index("in"), ns.index("out"));
+        Router { ns, _peers: peers, bpffs: BpfFs::new(), ingress, egress }
+    }
+
+    pub fn open(&self, capacity: Capacity) -> Dataplane {
+        let options = XdpOptions { bpffs: self.bpffs.path().to_owned(), capacity, ..XdpOptions::default() };
+        let mut dataplane = Dataplane::open(&options).expect("open the data plane");
+        for (index, name) in [(self.ingress, "in"), (self.egress, "out")] {
+            dataplane.attach(index, name).expect("attach");
+        }
+        dataplane
+    }
+
+    pub fn ports(&self) -> Vec<XdpOp> {
+        let port = |link, mac| XdpOp::SetPort { link, mac };
+        vec![port(self.ingress, IN_MAC), port(self.egress, OUT_MAC)]
+    }
+
+    pub fn member(&self, link: u32, last: u8, own_mac: [u8; 6], mtu: u32) -> Member {
+        let hop = Hop { gateway: Some([10, 0, 0, last].into()), link, weight: 1 };
+        let mac = [2, 0, 0, 0, 9, last];
+        Member { hop, adjacency: Some(Adjacency { link, own_mac, mac, mtu }) }
+    }
+}
+
+/// A group, and a prefix that leads to it.
+pub fn route(id: u32, prefix: &str, state: GroupState) -> [XdpOp; 2] {
+    let prefix: Prefix = prefix.parse().expect(prefix);
+    [XdpOp::SetGroup { id: GroupId(id), state }, XdpOp::SetRoute { prefix, group: GroupId(id) }]
+}
+
+fn counters(dataplane: &Dataplane) -> Vec<(Reason, Counters)> {
+    let stats = dataplane.stats().expect("counters");
+    stats.reasons.iter().map(|reason| (reason.reason, reason.counters)).collect()
+}
+
+/// Runs one frame and checks everything that can be seen of it.
+pub fn check(dataplane: &Dataplane, name: &str, frame: &[u8], ifindex: u32, expected: (Reason, Vec<u8>)) {
+    let (reason, expected_frame) = expected;
+    let before = counters(dataplane);
+    let (action, out) = Program::by_id(dataplane.forwarder_id()).run(frame, ifindex);
+    let action_of_reason = match (reason.verdict(), reason) {
+        (Verdict::Forward, Reason::Hairpin) => XDP_TX,
+        (Verdict::Forward, _) => XDP_REDIRECT,
+        (Verdict::Pass, _) => XDP_PASS,
+        (Verdict::Drop, _) => XDP_DROP,
+    };
+    let moved: Vec<(Reason, u64, u64)> = (counters(dataplane).iter().zip(&before))
+        .filter(|(after, before)| after != before)
+        .map(|((reason, after), (_, before))| (*reason, after.packets - before.packets, after.bytes - before.bytes))
+        .collect();
+    assert_eq!(moved, [(reason, 1, frame.len() as u64)], "{name}");
+    assert_eq!(action, action_of_reason, "{name}");
+    assert_eq!(out, expected_frame, "{name}");
+}
