@@ -1,7 +1,7 @@
 //! A steady stream of numbered datagrams that are all to come back.
 
 use std::collections::BTreeSet;
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
@@ -38,9 +38,10 @@ struct State {
 
 impl Stream {
     /// Starts to send from `from` in one namespace to `to` in another.
-    pub fn start(client: (&Namespace, Ipv4Addr), server: (&Namespace, Ipv4Addr)) -> Stream {
-        let (echo, sender) = (socket(server.0, server.1, PORT), socket(client.0, client.1, 0));
-        let target = SocketAddr::from((server.1, PORT));
+    pub fn start<A: Into<IpAddr>>(client: (&Namespace, A), server: (&Namespace, A)) -> Stream {
+        let ((client, from), (server, to)) = (client, server);
+        let target = SocketAddr::from((to.into(), PORT));
+        let (echo, sender) = (socket(server, target), socket(client, SocketAddr::from((from.into(), 0))));
         let state = Arc::<State>::default();
         let receiver = sender.try_clone().expect("a second handle");
         let threads = vec![
@@ -134,8 +135,8 @@ fn spawn(state: &Arc<State>, work: impl FnOnce(&State) + Send + 'static) -> Join
     thread::spawn(move || work(&state))
 }
 
-fn socket(namespace: &Namespace, address: Ipv4Addr, port: u16) -> UdpSocket {
-    let socket = namespace.enter(|| UdpSocket::bind((address, port))).expect("a namespace").expect("a socket");
+fn socket(namespace: &Namespace, address: SocketAddr) -> UdpSocket {
+    let socket = namespace.enter(|| UdpSocket::bind(address)).expect("a namespace").expect("a socket");
     // So that the threads see when to stop.
     socket.set_read_timeout(Some(Duration::from_millis(50))).expect("a timeout");
     socket

@@ -13,33 +13,59 @@ use crate::machine::{MACS, Machine};
 use crate::support::netns::BpfFs;
 use crate::support::packet::Packet;
 
-const PACKETS: usize = 6_000;
+/// How many packets are compared.
+pub const PACKETS: usize = 6_000;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Frames by interface and content, and how often each came.
 type Seen = BTreeMap<(usize, Vec<u8>), usize>;
+
+/// A frame to send, the interface that it comes out of, and as what.
+pub type Mark = (Vec<u8>, (usize, Vec<u8>));
 
 #[test]
 fn the_fast_path_sends_what_the_kernel_sends() {
     let mut random = fastrand::Rng::with_seed(20_260);
     let (ours, kernel) = (Machine::new(), Machine::new());
-    for machine in [&ours, &kernel] {
-        // Packets between this and the ingress MTU are fragmented.
+    let destinations = install_routes(&mut random, &[&ours, &kernel]);
+    let frames: Vec<Vec<u8>> = (0..PACKETS).map(|_| any_packet(&mut random, &destinations).frame()).collect();
+    let reasons = [
+        Reason::Hairpin,
+        Reason::Redirect,
+        Reason::Options,
+        Reason::TtlExpired,
+        Reason::TooBig,
+        Reason::Local,
+        Reason::Loopback,
+        Reason::GroupAddress,
+        Reason::Refused,
+        Reason::Unresolved,
+        Reason::BadChecksum,
+        Reason::MartianSource,
+        Reason::Blackhole,
+        Reason::NotOurMac,
+        Reason::BadLength,
+        Reason::BadVersion,
+    ];
+    compare(&ours, &kernel, &frames, marks, &reasons);
+}
+
+/// Sends the frames through both, and makes sure that the same comes out, and that each of the reasons was met.
+pub fn compare(ours: &Machine, kernel: &Machine, frames: &[Vec<u8>], marks: fn(u16) -> Vec<Mark>, reasons: &[Reason]) {
+    for machine in [ours, kernel] {
+        // Packets between this and the ingress MTU are too big for one of the interfaces.
         machine.router.ip("link set dev out2 mtu 1400");
     }
-    let destinations = install_routes(&mut random, &[&ours, &kernel]);
-    let packets: Vec<Packet> = (0..PACKETS).map(|_| any_packet(&mut random, &destinations)).collect();
     let bpffs = BpfFs::new();
     ours.router.run(|| {
         let (dataplane, _) = Machine::dataplane(bpffs.path());
         let (mut from_ours, mut from_kernel) = (Seen::new(), Seen::new());
-        for (number, burst) in packets.chunks(64).enumerate() {
+        for (number, burst) in frames.chunks(64).enumerate() {
             let marks = marks(number as u16);
-            for packet in burst.iter().chain(marks.iter().map(|(packet, _)| packet)) {
-                let frame = packet.frame();
-                ours.wires[0].send(&frame);
-                kernel.wires[0].send(&frame);
+            for frame in burst.iter().chain(marks.iter().map(|(frame, _)| frame)) {
+                ours.wires[0].send(frame);
+                kernel.wires[0].send(frame);
             }
-            collect_until_equal((&ours, &mut from_ours), (&kernel, &mut from_kernel), &marks);
+            collect_until_equal((ours, &mut from_ours), (kernel, &mut from_kernel), &marks);
         }
         let stats = dataplane.stats().expect("counters");
         let count = |verdict: Verdict| -> u64 {
@@ -47,34 +73,14 @@ fn the_fast_path_sends_what_the_kernel_sends() {
             of_verdict.map(|reason| reason.counters.packets).sum()
         };
         let all = count(Verdict::Forward) + count(Verdict::Pass) + count(Verdict::Drop);
-        assert!(all >= PACKETS as u64, "the program saw {all} packets");
+        assert!(all >= frames.len() as u64, "the program saw {all} packets");
         assert!(
-            count(Verdict::Forward) > PACKETS as u64 / 3,
+            count(Verdict::Forward) > frames.len() as u64 / 3,
             "too few were forwarded for this to mean anything: {stats:?}"
         );
-        assert!(from_kernel.len() > PACKETS / 3, "the kernel sent {} different frames only", from_kernel.len());
-        let unmet = [
-            Reason::Hairpin,
-            Reason::Redirect,
-            Reason::Options,
-            Reason::TtlExpired,
-            Reason::TooBig,
-            Reason::Local,
-            Reason::Loopback,
-            Reason::GroupAddress,
-            Reason::Refused,
-            Reason::Unresolved,
-            Reason::BadChecksum,
-            Reason::MartianSource,
-            Reason::Blackhole,
-            Reason::NotOurMac,
-            Reason::BadLength,
-            Reason::BadVersion,
-        ];
-        let unmet: Vec<&Reason> = unmet
-            .iter()
-            .filter(|reason| stats.reasons.iter().any(|found| found.reason == **reason && found.counters.packets == 0))
-            .collect();
+        assert!(from_kernel.len() > frames.len() / 3, "the kernel sent {} different frames only", from_kernel.len());
+        let met = |reason: &Reason| stats.reasons.iter().any(|one| one.reason == *reason && one.counters.packets > 0);
+        let unmet: Vec<&Reason> = reasons.iter().filter(|reason| !met(reason)).collect();
         assert!(unmet.is_empty(), "no packet met {unmet:?}");
     });
 }
@@ -148,7 +154,7 @@ fn any_packet(random: &mut fastrand::Rng, destinations: &[u32]) -> Packet {
 
 /// Packets that must come out of every interface, by the fast path and by the slow one: with each, what came before it on
 /// its path has come.
-fn marks(number: u16) -> Vec<(Packet, (usize, Vec<u8>))> {
+fn marks(number: u16) -> Vec<Mark> {
     let mark = |net: usize, with_options: bool| {
         let mut packet = Packet::udp(MACS[0], [11, 255, 255, 254].into(), [10, net as u8, 0, 7].into());
         packet.id = number;
@@ -157,7 +163,7 @@ fn marks(number: u16) -> Vec<(Packet, (usize, Vec<u8>))> {
             packet.payload.splice(..0, [1; 4]);
         }
         let expected = packet.forwarded([2, 0, 0, 1, net as u8, 7], MACS[net - 1]).frame();
-        (packet, (net - 1, expected))
+        (packet.frame(), (net - 1, expected))
     };
     (1..=3).flat_map(|net| [mark(net, false), mark(net, true)]).collect()
 }
@@ -166,7 +172,7 @@ fn marks(number: u16) -> Vec<(Packet, (usize, Vec<u8>))> {
 fn collect_until_equal(
     (ours, from_ours): (&Machine, &mut Seen),
     (kernel, from_kernel): (&Machine, &mut Seen),
-    marks: &[(Packet, (usize, Vec<u8>))],
+    marks: &[Mark],
 ) {
     let end = Instant::now() + PATIENCE;
     loop {
@@ -205,14 +211,20 @@ fn collect(machine: &Machine, seen: &mut Seen) -> usize {
     count
 }
 
-/// The frame without padding, if it holds an IPv4 packet that the router did not make itself.
+/// The frame without padding, if it holds a packet that the router did not make itself.
 fn forwarded_packet(frame: &[u8]) -> Option<Vec<u8>> {
-    let source = frame.get(26..30)?;
-    // Its interfaces' addresses, and what its local routes make its own.
-    let is_own = (source[0] == 10 && source[3] == 1) || source[0] >> 4 == 2;
-    if frame[12..14] != [8, 0] || is_own {
-        return None;
-    }
-    let length = 14 + usize::from(u16::from_be_bytes([frame[16], frame[17]]));
-    Some(frame[..length.min(frame.len())].to_vec())
+    let length_at = |at: usize| Some(usize::from(u16::from_be_bytes([*frame.get(at)?, *frame.get(at + 1)?])));
+    // From its interfaces' addresses, and from what its local routes make its own.
+    let (is_own, length) = match frame.get(12..14)? {
+        [8, 0] => {
+            let source = frame.get(26..30)?;
+            ((source[0] == 10 && source[3] == 1) || source[0] >> 4 == 2, length_at(16)?)
+        }
+        [0x86, 0xdd] => {
+            let source = frame.get(22..38)?;
+            (matches!(source[0], 0x00 | 0x24 | 0xfd | 0xfe), 40 + length_at(18)?)
+        }
+        _ => return None,
+    };
+    (!is_own).then(|| frame[..frame.len().min(14 + length)].to_vec())
 }

@@ -1,6 +1,7 @@
 //! The data plane by itself, in namespaces of its own: by table, against the kernel's own forwarding, and over a restart.
 
 mod differential;
+mod differential_ipv6;
 mod machine;
 mod restart;
 mod router;

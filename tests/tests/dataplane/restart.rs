@@ -155,9 +155,12 @@ fn what_is_the_same_keeps_its_slots_and_counters() {
     let machine = Machine::new();
     let bpffs = BpfFs::new();
     machine.router.ip("route add 192.0.2.0/24 via 10.2.0.2");
+    machine.router.ip("route add 2001:db8:7::/48 via fd00:2::2");
+    machine.router.ip("route add default via fd00:3::2");
     machine.router.run(|| {
         let (first, _) = Machine::dataplane(bpffs.path());
         let usage = first.usage();
+        assert!(usage.nodes.0 > 0, "there are IPv6 routes: {usage:?}");
         let local = GroupState::Local("10.1.0.1/32".parse().expect("a prefix"));
         machine.wires[0].send(&Packet::udp(MACS[0], [11, 0, 0, 1].into(), [10, 1, 0, 1].into()).frame());
         let counted = |dataplane: &Dataplane| {
@@ -256,7 +259,8 @@ fn sizes_of_a_former_process_are_kept() {
     router.run(|| {
         drop(Dataplane::open(&options(bpffs.path())).expect("open"));
         let larger = XdpOptions { capacity: Capacity::default(), ..options(bpffs.path()) };
-        assert_eq!(Dataplane::open(&larger).expect("open again").usage().blocks, (0, 16));
+        let usage = Dataplane::open(&larger).expect("open again").usage();
+        assert_eq!((usage.blocks, usage.nodes), ((0, 16), (0, 32)));
     });
 }
 

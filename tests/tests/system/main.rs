@@ -12,6 +12,7 @@ mod death;
 mod examples;
 mod explain;
 mod forwarding;
+mod forwarding_ipv6;
 mod peers;
 mod policy_command;
 mod policy_page;

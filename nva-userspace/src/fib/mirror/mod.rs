@@ -4,10 +4,12 @@
 //! on-link prefix is the kernel's, and each neighbour in it that has a MAC is a host route of its own. Whatever is in doubt
 //! is the kernel's. No table layout is known here, and nothing of BPF: [`crate::xdp`] applies the [`XdpOp`]s.
 //!
-//! Only IPv4 is mirrored.
-// GAP(RFC 8200 §3): IPv6 is the kernel's to forward.
+//! Prefixes of IPv6 inside fe80::/10 and ff00::/8 are left out: packets from or to these are the kernel's before anything is
+//! looked up. A router with such an address is a router like any other.
 // GAP(ip-rule): routing rules besides those that the kernel starts with, and VRFs, are not looked at.
+// GAP(ip-route): routes for one type of service, or in IPv6 for sources of one prefix, are not looked at.
 // GAP(RFC 1191 §3): a route's own MTU is not looked at, only its link's.
+// GAP(RFC 8201 §4): nor is an interface's own IPv6 MTU (net.ipv6.conf.*.mtu).
 
 mod groups;
 mod select;
@@ -20,7 +22,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use self::groups::Groups;
-use self::select::{Covers, Key};
+use self::select::{Covers, Key, is_mirrored};
 pub use self::types::{Adjacency, GroupId, GroupState, Member, WantedNeighbour, XdpOp};
 use crate::host::{HostDelta, HostState};
 use crate::net::{AfiSafi, Prefix};
@@ -161,19 +163,16 @@ impl Mirror {
 
     /// The host prefixes of the neighbours whose longest match may have changed with these prefixes.
     fn neighbours_below(&self, changed: &BTreeSet<Prefix>, host: &HostState) -> Vec<Prefix> {
-        let below = |address: Prefix| {
-            let covering = (0..=address.len()).filter_map(|length| Prefix::new(address.address(), length).ok());
-            covering.into_iter().any(|prefix| changed.contains(&prefix))
+        let lengths: BTreeSet<u8> = changed.iter().map(|prefix| prefix.len()).collect();
+        let below = |host: Prefix| {
+            let mut covering = lengths.iter().filter_map(|length| Prefix::new(host.address(), *length).ok());
+            covering.any(|prefix| changed.contains(&prefix))
         };
         host.neighbours()
             .filter_map(|neighbour| host_prefix(neighbour.address))
             .filter(|prefix| below(*prefix))
             .collect()
     }
-}
-
-fn is_mirrored(prefix: Prefix) -> bool {
-    prefix.family() == AfiSafi::Ipv4Unicast
 }
 
 /// The host prefix of an address that is mirrored.

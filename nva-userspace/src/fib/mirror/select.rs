@@ -1,6 +1,10 @@
 //! Which route of the kernel's decides on a prefix, and which group that means.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use prefix_trie::joint::set::JointPrefixSet;
 
 use crate::host::{Hop, HostRoute, HostState, RouteKind, TABLE_LOCAL, TABLE_MAIN};
 use crate::net::{AfiSafi, Prefix};
@@ -23,14 +27,14 @@ pub enum Key {
 
 /// The prefixes of the local table that are more than one address. The kernel asks the local table first: what it holds
 /// hides every longer prefix of the main table.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Covers(BTreeSet<Prefix>);
+#[derive(Debug, Default)]
+pub struct Covers(JointPrefixSet<IpNet>);
 
 impl Covers {
     /// From all routes.
     pub fn new(host: &HostState) -> Covers {
         let covers = host.routes().filter(|route| route.table == TABLE_LOCAL && can_cover(route.prefix));
-        Covers(covers.map(|route| route.prefix).collect())
+        Covers(covers.map(|route| route.prefix.net()).collect())
     }
 
     /// Follows a change of these prefixes' routes. Returns whether other prefixes are affected.
@@ -38,13 +42,13 @@ impl Covers {
         let mut affects = false;
         for prefix in changed.iter().filter(|prefix| can_cover(**prefix)) {
             let is_cover = host.routes_of(*prefix).iter().any(|route| route.table == TABLE_LOCAL);
-            affects |= if is_cover { self.0.insert(*prefix) } else { self.0.remove(prefix) };
+            affects |= if is_cover { self.0.insert(prefix.net()) } else { self.0.remove(&prefix.net()) };
         }
         affects
     }
 
     fn hide(&self, prefix: Prefix) -> bool {
-        self.0.iter().any(|cover| *cover != prefix && cover.covers(prefix))
+        self.0.get_spm(&prefix.net()).is_some_and(|shortest| shortest != prefix.net())
     }
 }
 
@@ -62,7 +66,7 @@ pub fn key(prefix: Prefix, host: &HostState, covers: &Covers, ports: &BTreeSet<u
 
 /// The neighbour itself, if the address is on a link of ours and the neighbour's MAC is known.
 fn neighbour(address: Prefix, route: &HostRoute, host: &HostState, ports: &BTreeSet<u32>) -> Option<Key> {
-    if host.kind(route) != RouteKind::Unicast {
+    if host.kind(route) != RouteKind::Unicast || is_ambiguous(route, host) {
         return None;
     }
     let on_link = on_link(host.hops(route)).filter(|hop| ports.contains(&hop.link))?;
@@ -71,6 +75,9 @@ fn neighbour(address: Prefix, route: &HostRoute, host: &HostState, ports: &BTree
 }
 
 fn key_of(route: &HostRoute, host: &HostState) -> Key {
+    if is_ambiguous(route, host) {
+        return Key::Kernel;
+    }
     if let Some(id) = host.object_of(route) {
         return Key::Object(id);
     }
@@ -85,6 +92,15 @@ fn key_of(route: &HostRoute, host: &HostState) -> Key {
         RouteKind::Unreachable | RouteKind::Prohibit => Key::Refused,
         RouteKind::Other => Key::Kernel,
     }
+}
+
+/// Whether there are others beside the route that the kernel may take instead: of several IPv6 routes with one metric, it
+/// takes the one with the highest router preference (RFC 4191 §3.2), which is not known here.
+fn is_ambiguous(route: &HostRoute, host: &HostState) -> bool {
+    let rival = |other: &&HostRoute| (other.table, other.metric) == (route.table, route.metric);
+    route.table == TABLE_MAIN
+        && route.prefix.family() == AfiSafi::Ipv6Unicast
+        && host.routes_of(route.prefix).iter().filter(rival).count() > 1
 }
 
 /// The only hop of a route that forwards, if its destinations are on the link itself.
@@ -109,6 +125,17 @@ fn route<'a>(prefix: Prefix, host: &'a HostState, covers: &Covers) -> Option<&'a
     local.or_else(|| main().filter(|_| !covers.hide(prefix)))
 }
 
+/// Whether packets for the prefix are ever looked up. Those of IPv6 that stay on their link or are multicast are not.
+pub fn is_mirrored(prefix: Prefix) -> bool {
+    match prefix.address() {
+        IpAddr::V4(_) => true,
+        // A prefix of this address may be shorter than fe80::/10, and then is about others as well.
+        IpAddr::V6(address) if address.is_unicast_link_local() => prefix.len() < 10,
+        IpAddr::V6(address) => !address.is_multicast(),
+    }
+}
+
+/// ff00::/8, which every interface has in the local table, hides only what is not mirrored.
 fn can_cover(prefix: Prefix) -> bool {
-    prefix.family() == AfiSafi::Ipv4Unicast && !prefix.is_host()
+    is_mirrored(prefix) && !prefix.is_host()
 }

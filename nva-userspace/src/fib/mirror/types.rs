@@ -84,7 +84,7 @@ pub enum XdpOp {
     },
     /// A prefix leads to a group from now on.
     SetRoute {
-        /// IPv4 only.
+        /// Of either family.
         prefix: Prefix,
         /// Set before.
         group: GroupId,
