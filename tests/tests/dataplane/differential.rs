@@ -214,15 +214,17 @@ fn collect(machine: &Machine, seen: &mut Seen) -> usize {
 /// The frame without padding, if it holds a packet that the router did not make itself.
 fn forwarded_packet(frame: &[u8]) -> Option<Vec<u8>> {
     let length_at = |at: usize| Some(usize::from(u16::from_be_bytes([*frame.get(at)?, *frame.get(at + 1)?])));
-    // From its interfaces' addresses, and from what its local routes make its own.
     let (is_own, length) = match frame.get(12..14)? {
         [8, 0] => {
+            // From its interfaces' addresses, and from what its local routes make its own.
             let source = frame.get(26..30)?;
             ((source[0] == 10 && source[3] == 1) || source[0] >> 4 == 2, length_at(16)?)
         }
         [0x86, 0xdd] => {
-            let source = frame.get(22..38)?;
-            (matches!(source[0], 0x00 | 0x24 | 0xfd | 0xfe), 40 + length_at(18)?)
+            // ICMPv6: errors, redirects, neighbour discovery, and behind hop-by-hop options multicast listener reports.
+            // That of the packets that we send is from one block of addresses.
+            let next_header = frame.get(if *frame.get(20)? == 0 { 54 } else { 20 })?;
+            (*next_header == 58 && frame.get(22..26)? != [0x20, 0x01, 0x0d, 0xb8], 40 + length_at(18)?)
         }
         _ => return None,
     };

@@ -18,8 +18,8 @@ pub const INTERFACES: [&str; 3] = ["in", "out1", "out2"];
 pub const MACS: [[u8; 6]; 3] = [[2, 0, 0, 0, 1, 1], [2, 0, 0, 0, 2, 1], [2, 0, 0, 0, 3, 1]];
 
 /// A router, and the wires at the other end of its interfaces. It is `.1` in `10.1.0.0/24`, `10.2.0.0/24` and `10.3.0.0/24`,
-/// and `::1` in `fd00:1::/64`, `fd00:2::/64` and `fd00:3::/64`. On each of them `.2` to `.9` (`::2` to `::9`) are resolved for
-/// good.
+/// and `::1` in `fd00:1::/64`, `fd00:2::/64` and `fd00:3::/64`. On each of them `.2` to `.9` (`::2` to `::9`, and `fe80::2` to
+/// `fe80::9`) are resolved for good.
 pub struct Machine {
     pub router: NetNs,
     _peer: NetNs,
@@ -42,7 +42,7 @@ impl Machine {
             router.ip(&format!("address add 10.{net}.0.1/24 dev {interface}"));
             router.ip(&format!("address add fd00:{net}::1/64 dev {interface} nodad"));
             for last in 2..10 {
-                for address in [format!("10.{net}.0.{last}"), format!("fd00:{net}::{last}")] {
+                for address in [format!("10.{net}.0.{last}"), format!("fd00:{net}::{last}"), format!("fe80::{last}")] {
                     router.ip(&format!(
                         "neighbour add {address} lladdr 02:00:00:01:0{net}:0{last} nud permanent dev {interface}"
                     ));
