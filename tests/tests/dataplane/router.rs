@@ -1,5 +1,7 @@
 //! A router with two interfaces whose tables are written by hand, and what one frame makes of it.
 
+use std::time::Duration;
+
 use crate::support::bpf::{Program, XDP_DROP, XDP_PASS, XDP_REDIRECT, XDP_TX};
 use crate::support::netns::{BpfFs, NetNs, link};
 use nva::fib::mirror::{Adjacency, GroupId, GroupState, Member, XdpOp};
@@ -16,7 +18,7 @@ pub const NEIGHBOUR: [u8; 6] = [2, 0, 0, 0, 9, 9];
 pub struct Router {
     pub ns: NetNs,
     _peers: NetNs,
-    pub bpffs: BpfFs,
+    bpffs: BpfFs,
     pub ingress: u32,
     pub egress: u32,
 }
@@ -34,7 +36,16 @@ impl Router {
     }
 
     pub fn open(&self, capacity: Capacity) -> Dataplane {
-        let options = XdpOptions { bpffs: self.bpffs.path().to_owned(), capacity, ..XdpOptions::default() };
+        self.open_with(XdpOptions { capacity, ..XdpOptions::default() })
+    }
+
+    /// The same with the forwarder that samples every packet.
+    pub fn open_debug(&self) -> Dataplane {
+        self.open_with(XdpOptions { debug_samples: Some(Duration::ZERO), ..XdpOptions::default() })
+    }
+
+    fn open_with(&self, options: XdpOptions) -> Dataplane {
+        let options = XdpOptions { bpffs: self.bpffs.path().to_owned(), ..options };
         let mut dataplane = Dataplane::open(&options).expect("open the data plane");
         for (index, name) in [(self.ingress, "in"), (self.egress, "out")] {
             dataplane.attach(index, name).expect("attach");

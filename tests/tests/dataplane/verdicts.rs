@@ -1,5 +1,5 @@
-//! Every verdict and every reason of IPv4 and below, one packet each, through `BPF_PROG_TEST_RUN`: the action, the frame octet by octet, and
-//! the one counter that moved.
+//! Every verdict and every reason of IPv4 and below, one packet each, through `BPF_PROG_TEST_RUN`: the action, the frame
+//! octet by octet, and the one counter that moved.
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -8,7 +8,7 @@ use crate::router::{IN_MAC, NEIGHBOUR, OUT_MAC, Router, check, route};
 use crate::support::bpf::Program;
 use crate::support::packet::Packet;
 use nva::fib::mirror::{GroupId, GroupState, XdpOp};
-use nva::xdp::{Capacity, Dataplane, XdpOptions, before_lookup};
+use nva::xdp::{Capacity, before_lookup};
 use nva_common::{Reason, Verdict};
 
 /// All routes of the table test.
@@ -260,15 +260,7 @@ fn flows_spread_over_members_and_keep_to_theirs() {
 fn debug_mode_samples_and_does_the_same() {
     let router = Router::new();
     router.ns.run(|| {
-        let options = XdpOptions {
-            bpffs: router.bpffs.path().to_owned(),
-            debug_samples: Some(std::time::Duration::from_millis(1)),
-            ..XdpOptions::default()
-        };
-        let mut dataplane = Dataplane::open(&options).expect("the verifier accepts the sampling forwarder");
-        for (index, name) in [(router.ingress, "in"), (router.egress, "out")] {
-            dataplane.attach(index, name).expect("attach");
-        }
+        let mut dataplane = router.open_debug();
         dataplane.replace(&routes(&router)).expect("routes");
         for (name, packet, reason) in cases().into_iter().filter(|(_, _, reason)| reason.verdict() == Verdict::Drop) {
             check(&dataplane, name, &packet.frame(), router.ingress, (reason, packet.frame()));

@@ -10,7 +10,8 @@ use nva_common::Reason;
 
 use crate::router::{IN_MAC, NEIGHBOUR, OUT_MAC, Router, check, route};
 use crate::support::bpf::Program;
-use crate::support::packet::Packet6;
+use crate::support::log::Log;
+use crate::support::packet::{Packet, Packet6};
 
 /// All routes of the table test.
 fn routes(router: &Router) -> Vec<XdpOp> {
@@ -29,8 +30,10 @@ fn routes(router: &Router) -> Vec<XdpOp> {
     ops.extend(route(9, "2001:db8:6::/48", via(4_000, OUT_MAC, 1500)));
     ops.extend(route(10, "2001:db8:7::/48", via(router.egress, OUT_MAC, 83)));
     ops.extend(route(11, "2001:db8:8::/48", via(router.egress, OUT_MAC, 84)));
-    // Wherever the addresses of the classes lead, their class comes first.
-    for edge in ["::/16", "fe00::/7"] {
+    ops.extend(route(12, "2001:db8:9::/48", via(4_000, OUT_MAC, 83)));
+    ops.extend(route(13, "2001:db8:a::/48", GroupState::Broadcast));
+    // Wherever the addresses of the classes lead, their class comes first. The last is for IPv4.
+    for edge in ["::/16", "fe00::/7", "192.0.2.0/24"] {
         ops.push(XdpOp::SetRoute { prefix: edge.parse().expect(edge), group: GroupId(1) });
     }
     ops
@@ -78,6 +81,12 @@ fn cases() -> Vec<(String, Packet6, Reason)> {
         ("version 7", with(|packet| packet.version = 7), Reason::BadVersion),
         ("hop-by-hop options", to("2001:db8:1::1").with_hop_by_hop(), Reason::Options),
         ("exactly the MTU", to("2001:db8:8::1"), Reason::Redirect),
+        ("padding beyond the MTU", Packet6 { padding: 1, ..to("2001:db8:8::1") }, Reason::Redirect),
+        (
+            "exactly the MTU by its length",
+            Packet6 { payload_length: Some(43), ..to("2001:db8:7::1") },
+            Reason::Redirect,
+        ),
         ("larger than the MTU", to("2001:db8:7::1"), Reason::TooBig),
         ("another MAC", with(|packet| packet.destination_mac = OUT_MAC), Reason::NotOurMac),
         ("multicast MAC", with(|packet| packet.destination_mac = [0x33, 0x33, 0, 0, 0, 1]), Reason::GroupMac),
@@ -90,23 +99,39 @@ fn cases() -> Vec<(String, Packet6, Reason)> {
         ("through an unresolved router", to("2001:db8:5::1"), Reason::Unresolved),
         ("not our interface", to("2001:db8:4::1"), Reason::KernelRoute),
         ("an interface without XDP", to("2001:db8:6::1"), Reason::CannotTransmit),
-        (
-            "martian source and link-local destination",
-            Packet6 { source: address("::1"), ..to("fe80::1") },
-            Reason::MartianSource,
-        ),
-        ("martian source and multicast", Packet6 { source: address("::1"), ..to("ff02::1") }, Reason::GroupAddress),
+        ("a group of broadcasts", to("2001:db8:a::1"), Reason::GroupAddress),
+        ("IPv6 as IPv4", with(|packet| packet.ethertype = 0x0800), Reason::BadVersion),
+        ("802.1Q", with(|packet| packet.ethertype = 0x8100), Reason::Vlan),
     ];
+    (cases.into_iter().map(|(name, packet, reason)| (name.to_owned(), packet, reason)))
+        .chain(by_address())
+        .chain(precedence().map(|(name, packet, reason)| (name.to_owned(), packet, reason)))
+        // Routing, fragment, ESP, AH, none, destination options: all for the destination.
+        .chain([1u8, 6, 43, 44, 50, 51, 58, 59, 60, 135, 255].map(|next_header| {
+            let packet = Packet6 { next_header, ..to("2001:db8:1::1") };
+            (format!("next header {next_header}"), packet, Reason::Redirect)
+        }))
+        .collect()
+}
+
+/// The edges of each class of addresses.
+fn by_address() -> impl Iterator<Item = (String, Packet6, Reason)> {
     let destinations = [
         ("::", Reason::LinkScope),
         ("::1", Reason::MartianDestination),
         ("::2", Reason::Redirect),
+        ("::fffe:1.2.3.4", Reason::Redirect),
         ("::ffff:1.2.3.4", Reason::Redirect),
+        ("0:0:0:1::", Reason::Redirect),
+        ("0:0:0:1::1", Reason::Redirect),
         ("fe7f:ffff::1", Reason::Redirect),
+        ("fe7f:ffff:ffff:ffff:ffff:ffff:ffff:ffff", Reason::Redirect),
         ("fe80::", Reason::LinkScope),
+        ("fe80:0:0:1::1", Reason::LinkScope),
         ("febf:ffff:ffff:ffff:ffff:ffff:ffff:ffff", Reason::LinkScope),
         ("fec0::", Reason::Redirect),
         ("feff:ffff::1", Reason::Redirect),
+        ("feff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", Reason::Redirect),
         ("ff00::", Reason::GroupAddress),
         ("ff02::1", Reason::GroupAddress),
         ("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", Reason::GroupAddress),
@@ -119,6 +144,9 @@ fn cases() -> Vec<(String, Packet6, Reason)> {
         ("::ffff:0:0", Reason::MartianSource),
         ("::ffff:255.255.255.255", Reason::MartianSource),
         ("::1:0:0:0", Reason::Redirect),
+        ("0:0:0:1::", Reason::Redirect),
+        ("0:0:0:1::1", Reason::Redirect),
+        ("0:0:0:1:0:ffff:102:304", Reason::Redirect),
         ("fe7f:ffff::1", Reason::Redirect),
         ("fe80::1", Reason::LinkScope),
         ("febf:ffff::1", Reason::LinkScope),
@@ -127,16 +155,38 @@ fn cases() -> Vec<(String, Packet6, Reason)> {
         ("ff00::1", Reason::MartianSource),
         ("ff0e::1", Reason::MartianSource),
     ];
-    // Routing, fragment, ESP, AH, none, destination options: all for the destination.
-    let next_headers = [1u8, 6, 43, 44, 50, 51, 59, 60, 135, 255].map(|next_header| {
-        let packet = Packet6 { next_header, ..to("2001:db8:1::1") };
-        (format!("next header {next_header}"), packet, Reason::Redirect)
-    });
-    (cases.into_iter().map(|(name, packet, reason)| (name.to_owned(), packet, reason)))
-        .chain(destinations.map(|(text, reason)| (format!("to {text}"), to(text), reason)))
-        .chain(sources.map(|(text, reason)| (format!("from {text}"), from(text), reason)))
-        .chain(next_headers)
-        .collect()
+    let destinations = destinations.map(|(text, reason)| (format!("to {text}"), to(text), reason));
+    destinations.into_iter().chain(sources.map(|(text, reason)| (format!("from {text}"), from(text), reason)))
+}
+
+/// Packets with two reasons: the first check decides.
+fn precedence() -> [(&'static str, Packet6, Reason); 21] {
+    let between = |source: &str, destination: &str| Packet6 { source: address(source), ..to(destination) };
+    let hop_by_hop = to("2001:db8:1::1").with_hop_by_hop();
+    let expired = |destination: &str| Packet6 { hop_limit: 1, ..to(destination) };
+    [
+        ("version 4 and hop-by-hop", Packet6 { version: 4, ..hop_by_hop.clone() }, Reason::BadVersion),
+        ("version 4, too long", Packet6 { version: 4, payload_length: Some(45), ..to("ff02::1") }, Reason::BadVersion),
+        ("hop-by-hop, too long", Packet6 { payload_length: Some(53), ..hop_by_hop }, Reason::Options),
+        ("hop-by-hop to multicast", to("ff02::16").with_hop_by_hop(), Reason::Options),
+        ("too long to multicast", Packet6 { payload_length: Some(45), ..to("ff02::1") }, Reason::BadLength),
+        ("too long from ::1", Packet6 { payload_length: Some(45), ..from("::1") }, Reason::BadLength),
+        ("from ::1 to multicast", between("::1", "ff02::1"), Reason::GroupAddress),
+        ("from :: to multicast", between("::", "ff02::1"), Reason::GroupAddress),
+        ("from fe80::1 to multicast", between("fe80::1", "ff02::1"), Reason::GroupAddress),
+        ("from and to ::1", between("::1", "::1"), Reason::MartianSource),
+        ("from multicast to ::1", between("ff02::1", "::1"), Reason::MartianSource),
+        ("from ::1 to fe80::1", between("::1", "fe80::1"), Reason::MartianSource),
+        ("from mapped to ::", between("::ffff:192.0.2.1", "::"), Reason::MartianSource),
+        ("from fe80::1 to ::1", between("fe80::1", "::1"), Reason::MartianDestination),
+        ("from fe80::1 to a blackhole", between("fe80::1", "2001:db8:1:8000::1"), Reason::LinkScope),
+        ("from ::1 to a blackhole", between("::1", "2001:db8:1:8000::1"), Reason::MartianSource),
+        ("hop limit 1 to nowhere", expired("2001:db9::1"), Reason::NoRoute),
+        ("hop limit 1 to an unresolved router", expired("2001:db8:5::1"), Reason::TtlExpired),
+        ("hop limit 1, larger than the MTU", expired("2001:db8:7::1"), Reason::TtlExpired),
+        ("hop limit 1, an interface without XDP", expired("2001:db8:6::1"), Reason::TtlExpired),
+        ("larger than the MTU, an interface without XDP", to("2001:db8:9::1"), Reason::TooBig),
+    ]
 }
 
 fn expected(packet: &Packet6, reason: Reason) -> (Reason, Vec<u8>) {
@@ -163,29 +213,80 @@ fn every_reason_has_its_verdict_frame_and_counter() {
             }
             seen.insert(reason);
         }
-        let whole = to("2001:db8:1::1").frame();
-        let cut = whole[..53].to_vec();
-        check(&dataplane, "cut header", &cut, router.ingress, (Reason::Truncated, cut.clone()));
-        let mut header = Packet6 { payload: Vec::new(), ..to("2001:db8:1::1") };
-        header.next_header = 59;
-        check(&dataplane, "nothing but a header", &header.frame(), router.ingress, expected(&header, Reason::Redirect));
-
-        // By itself, an interface's own setting only makes it a router to its link.
-        for (key, value, reason) in [
-            ("conf.all.forwarding", 0, Reason::ForwardingOff),
-            ("conf.in.forwarding", 1, Reason::ForwardingOff),
-            ("conf.all.forwarding", 1, Reason::Redirect),
-            ("conf.in.disable_ipv6", 1, Reason::ForwardingOff),
-        ] {
-            router.ns.set6(key, value);
-            dataplane.audit().expect("audit");
-            check(&dataplane, key, &whole, router.ingress, expected(&to("2001:db8:1::1"), reason));
+        let whole = Packet6 { version: 4, ..to("ff02::1") }.frame();
+        for length in 14..54 {
+            let cut = whole[..length].to_vec();
+            check(&dataplane, &format!("{length} octets"), &cut, router.ingress, (Reason::Truncated, cut.clone()));
         }
+        let header = Packet6 { payload: Vec::new(), next_header: 59, ..to("2001:db8:1::1") };
+        check(&dataplane, "nothing but a header", &header.frame(), router.ingress, expected(&header, Reason::Redirect));
         // What IPv4 only meets, or stands elsewhere.
         seen.extend([Reason::Truncated, Reason::ForwardingOff, Reason::NotConfigured, Reason::Overflow]);
-        seen.extend([Reason::OtherProtocol, Reason::Arp, Reason::Vlan, Reason::Loopback, Reason::BadChecksum]);
+        seen.extend([Reason::OtherProtocol, Reason::Arp, Reason::Loopback, Reason::BadChecksum]);
         let unseen: Vec<&Reason> = Reason::ALL.iter().filter(|reason| !seen.contains(reason)).collect();
         assert!(unseen.is_empty(), "no packet for {unseen:?}");
+    });
+}
+
+#[test]
+fn each_family_is_forwarded_where_the_kernel_would() {
+    let router = Router::new();
+    router.ns.run(|| {
+        let mut dataplane = router.open(Capacity::default());
+        dataplane.replace(&routes(&router)).expect("routes");
+        let ipv4 = Packet::udp(IN_MAC, [172, 16, 5, 6].into(), [192, 0, 2, 1].into());
+        let ipv6 = to("2001:db8:1::1");
+        let (on, off) = (Reason::Redirect, Reason::ForwardingOff);
+        // By itself, an interface's own IPv6 setting only makes it a router to its link.
+        for (family, key, value, reason4, reason6) in [
+            (6, "conf.all.forwarding", 0, on, off),
+            (6, "conf.in.forwarding", 1, on, off),
+            (4, "conf.in.forwarding", 0, off, off),
+            (6, "conf.all.forwarding", 1, off, on),
+            (6, "conf.in.disable_ipv6", 1, off, off),
+            (4, "conf.in.forwarding", 1, on, off),
+            (6, "conf.in.disable_ipv6", 0, on, on),
+            (6, "conf.out.disable_ipv6", 0, on, on),
+            (6, "conf.out.forwarding", 0, on, on),
+        ] {
+            let name = format!("IPv{family} {key} = {value}");
+            if family == 4 {
+                router.ns.set(key, value)
+            } else {
+                router.ns.set6(key, value)
+            }
+            dataplane.audit().expect("audit");
+            let out = if reason4 == on { ipv4.forwarded(NEIGHBOUR, OUT_MAC) } else { ipv4.clone() };
+            check(&dataplane, &format!("{name}: IPv4"), &ipv4.frame(), router.ingress, (reason4, out.frame()));
+            check(&dataplane, &format!("{name}: IPv6"), &ipv6.frame(), router.ingress, expected(&ipv6, reason6));
+            if reason6 == off {
+                let expired = Packet6 { hop_limit: 1, ..ipv6.clone() };
+                check(&dataplane, "hop limit 1", &expired.frame(), router.ingress, expected(&expired, off));
+                let dropped = to("2001:db8:1:8000::1");
+                let reason = Reason::Blackhole;
+                check(&dataplane, "blackhole", &dropped.frame(), router.ingress, expected(&dropped, reason));
+            }
+        }
+    });
+}
+
+/// Debug mode has a forwarder of its own.
+#[test]
+fn debug_mode_samples_and_does_the_same() {
+    let router = Router::new();
+    router.ns.run(|| {
+        let mut dataplane = router.open_debug();
+        dataplane.replace(&routes(&router)).expect("routes");
+        for (name, packet, reason) in cases() {
+            check(&dataplane, &name, &packet.frame(), router.ingress, expected(&packet, reason));
+        }
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+        tracing::subscriber::with_default(subscriber, || dataplane.flush_samples());
+        let text = log.text();
+        let sample = format!("in={} src=2001:db8:ffff::1 dst=2001:db8:1::1 ttl=63 len=98", router.ingress);
+        assert!(text.lines().any(|line| line.contains(&sample) && line.contains("redirect")), "no {sample} in {text}");
     });
 }
 
@@ -239,42 +340,109 @@ fn what_does_not_fit_goes_to_the_kernel() {
     });
 }
 
+/// A router of four members for all of 2000::/3, and which of them packets go to.
+struct Spread<'a> {
+    program: Program,
+    router: &'a Router,
+}
+
+impl Spread<'_> {
+    const MEMBERS: [u8; 4] = [1, 2, 3, 4];
+
+    fn new(router: &Router) -> Spread<'_> {
+        let mut dataplane = router.open(Capacity::default());
+        let members = Spread::MEMBERS.map(|last| router.member(router.egress, last, OUT_MAC, 1500));
+        let mut ops = router.ports();
+        ops.extend(route(1, "2000::/3", GroupState::Forward(members.to_vec())));
+        dataplane.replace(&ops).expect("routes");
+        Spread { program: Program::by_id(dataplane.forwarder_id()), router }
+    }
+
+    /// The members of 400 packets, and how many each has.
+    fn shares(&self, packet: impl Fn(u16) -> Packet6) -> [usize; 4] {
+        let run = |number| self.program.run(&packet(number).frame(), self.router.ingress).1[5];
+        let chosen: Vec<u8> = (0..400).map(run).collect();
+        assert_eq!((0..400).map(run).collect::<Vec<u8>>(), chosen, "a flow keeps to its member");
+        let shares = Spread::MEMBERS.map(|member| chosen.iter().filter(|last| **last == member).count());
+        assert_eq!(shares.iter().sum::<usize>(), 400, "all were forwarded");
+        shares
+    }
+
+    /// The packets are of flows of their own. The seed is random: six standard deviations must do.
+    fn is_even(&self, what: &str, packet: impl Fn(u16) -> Packet6) {
+        let shares = self.shares(packet);
+        assert!(shares.iter().all(|share| (45..155).contains(share)), "{shares:?} of 400 flows by {what}");
+    }
+
+    /// The packets are of one flow.
+    fn is_one(&self, what: &str, packet: impl Fn(u16) -> Packet6) {
+        let shares = self.shares(packet);
+        assert!(shares.contains(&400), "{shares:?} of one flow with any {what}");
+    }
+}
+
+fn with_first_octets(next_header: u8, octets: u16) -> Packet6 {
+    let mut packet = Packet6 { next_header, ..to("2001:db8:1::1") };
+    packet.payload[..2].copy_from_slice(&octets.to_be_bytes());
+    packet.payload[2..4].copy_from_slice(&octets.to_le_bytes());
+    packet
+}
+
 #[test]
 fn flows_spread_over_members_and_keep_to_theirs() {
     let router = Router::new();
     router.ns.run(|| {
-        let mut dataplane = router.open(Capacity::default());
-        let members = [1, 2, 3, 4].map(|last| router.member(router.egress, last, OUT_MAC, 1500));
-        let mut ops = router.ports();
-        ops.extend(route(1, "2001:db8:1::/48", GroupState::Forward(members.to_vec())));
-        dataplane.replace(&ops).expect("routes");
-        let program = Program::by_id(dataplane.forwarder_id());
-        let chosen = |packet: &Packet6| program.run(&packet.frame(), router.ingress).1[5];
-        let shares = |packets: Vec<Packet6>| -> Vec<usize> {
-            let members: Vec<u8> = packets.iter().map(chosen).collect();
-            assert_eq!(packets.iter().map(chosen).collect::<Vec<u8>>(), members, "a flow keeps to its member");
-            (1..=4).map(|member| members.iter().filter(|last| **last == member).count()).collect()
-        };
-        let even = |what: &str, packets: Vec<Packet6>| {
-            let shares = shares(packets);
-            assert!(shares.iter().all(|share| (60..140).contains(share)), "{shares:?} of 400 flows by {what}");
-        };
-        let ports = |next_header: u8| {
-            let packet = |port: u16| {
-                let mut packet = Packet6 { next_header, ..to("2001:db8:1::1") };
-                packet.payload[..2].copy_from_slice(&port.to_be_bytes());
-                packet
+        let spread = Spread::new(&router);
+        for position in 0..8 {
+            let change = |address: Ipv6Addr, number: u16| {
+                let mut segments = address.segments();
+                segments[position] ^= number;
+                Ipv6Addr::from(segments)
             };
-            (0..400).map(packet).collect::<Vec<Packet6>>()
-        };
-        even("ports", ports(17));
-        let hosts =
-            |number: u16| Packet6 { source: [0x2001, 0xdb8, 9, number, 0, 0, 0, 1].into(), ..to("2001:db8:1::1") };
-        even("source", (0..400).map(hosts).collect());
-        let hosts = |number: u16| Packet6 { destination: [0x2001, 0xdb8, 1, 0, 0, 0, 0, number].into(), ..to("::") };
-        even("destination", (0..400).map(hosts).collect());
-        // A fragment has its ports elsewhere, if at all.
-        let fragments = shares(ports(44));
-        assert_eq!(fragments.iter().filter(|share| **share > 0).count(), 1, "{fragments:?}");
+            let packet = to("2001:db8:1::1");
+            spread.is_even(&format!("segment {position} of the source"), |number| Packet6 {
+                source: change(packet.source, number),
+                ..packet.clone()
+            });
+            spread.is_even(&format!("segment {position} of the destination"), |number| Packet6 {
+                destination: change(packet.destination, number),
+                ..packet.clone()
+            });
+        }
+        for protocol in [6, 17, 33, 132, 136] {
+            spread.is_even(&format!("ports of {protocol}"), |number| with_first_octets(protocol, number));
+        }
+        // Other protocols have no ports, and what has extension headers has them elsewhere, if at all.
+        for next_header in [1, 4, 41, 43, 44, 47, 50, 51, 58, 59, 60, 135] {
+            let what = format!("beginning of {next_header}");
+            spread.is_one(&what, |number| with_first_octets(next_header, number));
+        }
+        let shares = spread.shares(|number| Packet6 { next_header: number as u8 | 1 << 7, ..to("2001:db8:1::1") });
+        assert!(!shares.contains(&0), "{shares:?} by next header");
+    });
+}
+
+#[test]
+fn what_is_no_part_of_a_flow_does_not_choose_the_member() {
+    let router = Router::new();
+    router.ns.run(|| {
+        let spread = Spread::new(&router);
+        let packet = to("2001:db8:1::1");
+        spread.is_one("flow label", |number| Packet6 { flow_label: number.into(), ..packet.clone() });
+        spread.is_one("traffic class", |number| Packet6 { traffic_class: number as u8, ..packet.clone() });
+        spread.is_one("hop limit", |number| Packet6 { hop_limit: number as u8 | 2, ..packet.clone() });
+        spread.is_one("sender's MAC", |number| Packet6 { source_mac: [2, 0, 0, 0, 8, number as u8], ..packet.clone() });
+        spread.is_one("padding", |number| Packet6 { padding: usize::from(number), ..packet.clone() });
+        spread.is_one("payload", |number| {
+            let mut packet = packet.clone();
+            packet.payload.resize(44 + usize::from(number), number as u8);
+            packet
+        });
+        // Frames that end before or within the ports.
+        spread.is_one("part of its ports", |number| {
+            let mut packet = packet.clone();
+            packet.payload.truncate(usize::from(number % 4));
+            packet
+        });
     });
 }

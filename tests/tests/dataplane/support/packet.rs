@@ -86,6 +86,7 @@ impl Packet {
 pub struct Packet6 {
     pub destination_mac: [u8; 6],
     pub source_mac: [u8; 6],
+    pub ethertype: u16,
     pub version: u8,
     pub traffic_class: u8,
     pub flow_label: u32,
@@ -110,6 +111,7 @@ impl Packet6 {
         Packet6 {
             destination_mac,
             source_mac: [2, 0, 0, 0, 0, 99],
+            ethertype: 0x86dd,
             version: 6,
             traffic_class: 0,
             flow_label: 0,
@@ -136,7 +138,7 @@ impl Packet6 {
         let mut frame = Vec::new();
         frame.extend(self.destination_mac);
         frame.extend(self.source_mac);
-        frame.extend([0x86, 0xdd]);
+        frame.extend(self.ethertype.to_be_bytes());
         frame.extend(first.to_be_bytes());
         frame.extend(self.payload_length.unwrap_or(self.payload.len() as u16).to_be_bytes());
         frame.extend([self.next_header, self.hop_limit]);
