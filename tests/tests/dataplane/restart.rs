@@ -12,7 +12,7 @@ use nva_common::Reason;
 
 use crate::machine::{INTERFACES, MACS, Machine, kernel_state};
 use crate::support::netns::{BpfFs, NetNs};
-use crate::support::packet::Packet;
+use crate::support::packet::{Packet, Packet6};
 use crate::support::wire::Wire;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -161,21 +161,24 @@ fn what_is_the_same_keeps_its_slots_and_counters() {
         let (first, _) = Machine::dataplane(bpffs.path());
         let usage = first.usage();
         assert!(usage.nodes.0 > 0, "there are IPv6 routes: {usage:?}");
-        let local = GroupState::Local("10.1.0.1/32".parse().expect("a prefix"));
         machine.wires[0].send(&Packet::udp(MACS[0], [11, 0, 0, 1].into(), [10, 1, 0, 1].into()).frame());
+        let (source, destination) = ([0x2001, 0xdb8, 0, 0, 0, 0, 0, 1], [0xfd00, 1, 0, 0, 0, 0, 0, 1]);
+        machine.wires[0].send(&Packet6::udp(MACS[0], source.into(), destination.into()).frame());
+        let local = ["10.1.0.1/32", "fd00:1::1/128"].map(|own| GroupState::Local(own.parse().expect(own)));
         let counted = |dataplane: &Dataplane| {
             let groups = dataplane.stats().expect("counters").groups;
-            groups.into_iter().find(|group| group.state == local).expect("the local group")
+            let group = |state: &GroupState| groups.iter().find(|group| group.state == *state).expect("a local group");
+            local.each_ref().map(|state| (group(state).slot, group(state).counters))
         };
         let end = Instant::now() + PATIENCE;
-        while counted(&first).counters.packets == 0 {
-            assert!(Instant::now() < end, "the packet was not counted");
+        while counted(&first).iter().any(|(_, counters)| counters.packets == 0) {
+            assert!(Instant::now() < end, "not both packets were counted");
             thread::yield_now();
         }
         let before = counted(&first);
         drop(first);
         let (mut second, mirror) = Machine::dataplane(bpffs.path());
-        assert_eq!((counted(&second).slot, counted(&second).counters), (before.slot, before.counters));
+        assert_eq!(counted(&second), before);
         assert_eq!(second.usage(), usage, "nothing was allocated anew");
         second.replace(&mirror.everything()).expect("an audit");
         assert_eq!(second.usage(), usage, "nor by doing it again");
