@@ -62,7 +62,7 @@ impl Ipv6 {
     #[inline(always)]
     pub const fn addresses(&self) -> u64 {
         let (source, destination) = (self.source(), self.destination());
-        mix(mix(mix(source.high, source.low), destination.high), destination.low)
+        mix(mix(mix(mix(1, source.high), source.low), destination.high), destination.low)
     }
 
     /// The word 3 (next header, hop limit) of the same header with a hop limit smaller by one, which must not be 0.

@@ -99,15 +99,21 @@ impl PortTable {
 
 /// A setting of the interface for `ipv4` or `ipv6`, as a number. 0 where it cannot be read.
 pub fn setting(protocol: &str, interface: &str, name: &str) -> u32 {
-    let text = fs::read_to_string(format!("/proc/sys/net/{protocol}/conf/{interface}/{name}")).unwrap_or_default();
-    text.trim().parse().unwrap_or(0)
+    read(protocol, interface, name).unwrap_or(0)
+}
+
+fn read(protocol: &str, interface: &str, name: &str) -> Option<u32> {
+    let text = fs::read_to_string(format!("/proc/sys/net/{protocol}/conf/{interface}/{name}")).ok()?;
+    text.trim().parse().ok()
 }
 
 /// Whether the kernel forwards IPv6 packets that come in there: the interface's own `forwarding` only makes it a router to
 /// its link, except by its newer name (Linux 6.17).
 fn forwards_ipv6(interface: &str) -> bool {
     let is_on = |interface, name| setting("ipv6", interface, name) != 0;
-    (is_on("all", "forwarding") || is_on(interface, "force_forwarding")) && !is_on(interface, "disable_ipv6")
+    // Below an MTU of 1280 octets the interface has no settings, and no IPv6.
+    let has_ipv6 = read("ipv6", interface, "disable_ipv6") == Some(0);
+    (is_on("all", "forwarding") || is_on(interface, "force_forwarding")) && has_ipv6
 }
 
 fn ports_failed(source: MapError) -> XdpError {

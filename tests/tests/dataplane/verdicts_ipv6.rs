@@ -270,6 +270,22 @@ fn each_family_is_forwarded_where_the_kernel_would() {
     });
 }
 
+/// Below an MTU of 1280 octets (RFC 8200 §5), the kernel takes IPv6 from an interface, and the settings with it.
+#[test]
+fn an_interface_with_an_mtu_too_small_for_ipv6_forwards_none() {
+    let router = Router::new();
+    router.ns.run(|| {
+        let mut dataplane = router.open(Capacity::default());
+        dataplane.replace(&routes(&router)).expect("routes");
+        let packet = to("2001:db8:1::1");
+        for (mtu, reason) in [(1280, Reason::Redirect), (1279, Reason::ForwardingOff), (1280, Reason::Redirect)] {
+            router.ns.ip(&format!("link set dev in mtu {mtu}"));
+            dataplane.audit().expect("audit");
+            check(&dataplane, &format!("{mtu}"), &packet.frame(), router.ingress, expected(&packet, reason));
+        }
+    });
+}
+
 /// Debug mode has a forwarder of its own.
 #[test]
 fn debug_mode_samples_and_does_the_same() {
@@ -409,6 +425,11 @@ fn flows_spread_over_members_and_keep_to_theirs() {
                 ..packet.clone()
             });
         }
+        // As where hosts are numbered like their networks.
+        spread.is_even("network and host", |number| Packet6 {
+            source: [0x2001, 0xdb8, 0, number, 0, 0, 0, number].into(),
+            ..to("2001:db8:1::1")
+        });
         for protocol in [6, 17, 33, 132, 136] {
             spread.is_even(&format!("ports of {protocol}"), |number| with_first_octets(protocol, number));
         }
