@@ -70,13 +70,13 @@ fn check_header(header: &Ipv6, available: usize) -> Result<(), Reason> {
     if header.total_length() as usize > available { Err(Reason::BadLength) } else { Ok(()) }
 }
 
-/// RFC 4291 §2.5 and §2.7; and addresses mapped from IPv4 send nothing, as the kernel has it.
+/// RFC 4291 §2.5 and §2.7. Sources that are mapped from IPv4 are forwarded, as by the kernel (since Linux 5.12).
 #[inline(always)]
 fn check_addresses(source: Address6, destination: Address6) -> Result<(), Reason> {
     if destination.is_multicast() {
         return Err(Reason::GroupAddress);
     }
-    if source.is_loopback() || source.is_multicast() || source.is_ipv4_mapped() {
+    if source.is_loopback() || source.is_multicast() {
         return Err(Reason::MartianSource);
     }
     if destination.is_loopback() {

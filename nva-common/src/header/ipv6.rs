@@ -114,12 +114,6 @@ impl Address6 {
         self.high == 0 && self.low == 1
     }
 
-    /// `::ffff:0:0/96`.
-    #[inline(always)]
-    pub const fn is_ipv4_mapped(self) -> bool {
-        self.high == 0 && self.low >> 32 == 0xffff
-    }
-
     /// `fe80::/10`.
     #[inline(always)]
     pub const fn is_link_local(self) -> bool {
@@ -173,15 +167,9 @@ mod tests {
     #[test]
     fn each_address_is_of_its_kind_up_to_the_edges() {
         type Kind = fn(Address6) -> bool;
-        let kinds: [(&str, Kind, &[&str], &[&str]); 5] = [
+        let kinds: [(&str, Kind, &[&str], &[&str]); 4] = [
             ("unspecified", Address6::is_unspecified, &["::"], &["::1", "1::"]),
             ("loopback", Address6::is_loopback, &["::1"], &["::", "::2", "1::1"]),
-            (
-                "mapped",
-                Address6::is_ipv4_mapped,
-                &["::ffff:0:0", "::ffff:255.1.2.3"],
-                &["::fffe:1:2", "::1:0:0:0", "1::ffff:0:0"],
-            ),
             ("link-local", Address6::is_link_local, &["fe80::", "febf:ffff::1"], &["fe7f:ffff::", "fec0::"]),
             ("multicast", Address6::is_multicast, &["ff00::", "ffff::"], &["feff:ffff::", "::ff"]),
         ];

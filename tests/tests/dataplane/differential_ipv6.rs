@@ -102,7 +102,6 @@ fn install_routes(random: &mut fastrand::Rng, machines: &[&Machine]) -> Vec<u128
 }
 
 /// Mostly good packets, and now and then something wrong or rare.
-// GAP(RFC 6890 §2.2.3): none comes from ::ffff:0:0/96, which we drop, and Linux since 5.12 forwards.
 fn any_packet(random: &mut fastrand::Rng, destinations: &[u128]) -> Packet6 {
     let destination = destinations[random.usize(..destinations.len())];
     let source = 0x2001_0db8_u128 << 96 | random.u128(..) >> 32;
@@ -117,7 +116,15 @@ fn any_packet(random: &mut fastrand::Rng, destinations: &[u128]) -> Packet6 {
     };
     let odd_source = address(&["::", "::1", "fe80::7", "febf::7", "ff02::1", "ff0e::1", "ffff::"]);
     // Among them a neighbour, and the router itself: for IPv6, Linux does not look at who sends.
-    let rare_source = address(&["fec0::1", "::192.0.2.1", "64:ff9b::c000:201", "2002::1", "fd00:1::9", "fd00:1::1"]);
+    let rare_source = address(&[
+        "fec0::1",
+        "::192.0.2.1",
+        "::ffff:192.0.2.1",
+        "64:ff9b::c000:201",
+        "2002::1",
+        "fd00:1::9",
+        "fd00:1::1",
+    ]);
     match random.u32(0..40) {
         0 => packet.hop_limit = random.u8(0..2),
         1 => packet.destination_mac = MACS[1],
