@@ -98,7 +98,7 @@ impl Session {
             Event::ConnectionClosed { connection, reason } => self.closed(connection, reason, now),
             Event::BfdDown { at, came_up, worked_until, reason } => {
                 if self.is_watched(at, came_up, worked_until) {
-                    self.bfd_down(&reason, now);
+                    self.bfd_down(&reason, at, now);
                 } else {
                     self.counters.late_events += 1;
                 }
@@ -372,11 +372,15 @@ impl Session {
     }
 
     /// Ends an Established session at once; one that is only being opened will find out by itself.
-    fn bfd_down(&mut self, reason: &str, now: Instant) {
+    fn bfd_down(&mut self, reason: &str, at: Instant, now: Instant) {
         let established = self.connections.iter().find(|connection| connection.state() == State::Established);
         if let Some(id) = established.map(|connection| connection.id) {
             let notification = Notification::cease(iana::cease::BFD_DOWN);
             self.fail(id, DownReason::Sent { notification, problem: format!("BFD: {reason}") }, now);
+            // That was the end, not when we came to hear of it: BFD may be up again by now, for the session that is next.
+            if let Some(down) = &mut self.last_down {
+                down.at = at;
+            }
         }
     }
 

@@ -404,6 +404,12 @@ fn bfd_takes_down_the_session_that_it_watched_and_no_later_one() {
     establish_again(&mut session, 3, seconds(40));
     step(&mut session, down(39, 39, 41), seconds(41));
     assert_eq!(session.state(), State::Idle, "it has come up since");
+    establish_again(&mut session, 4, seconds(400));
+    step(&mut session, down(390, 401, 402), seconds(404));
+    assert_eq!(session.state(), State::Idle);
+    establish_again(&mut session, 5, seconds(800));
+    step(&mut session, down(403, 799, 801), seconds(801));
+    assert_eq!(session.state(), State::Idle, "it had come up before we came to hear that it was down");
 }
 
 #[test]
