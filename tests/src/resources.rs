@@ -224,7 +224,10 @@ fn remove_directory(path: &Path) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::wait::{seen, wait_until};
 
     #[test]
     fn a_process_that_was_not_written_down_ends_with_the_lab() {
@@ -238,6 +241,11 @@ mod tests {
         let lab = directory.path().join("lab");
         let (unrecorded, of_another) = (start(&lab), start(&directory.path().join("lab2")));
         let inventory = Inventory { directories: vec![lab], ..Inventory::default() };
+        // execve(2) lets the parent go on a moment before the new program's environment can be read.
+        wait_until(Duration::from_secs(5), "the environment of the new process", || {
+            seen(process::of_labs(&inventory.directories).len() == 1, || "it cannot be read yet")
+        })
+        .expect("is seen");
         inventory.remove().expect("removed");
         assert!(!unrecorded.is_alive());
         assert!(of_another.is_alive(), "another lab's");
