@@ -43,6 +43,7 @@ pub(super) fn build(file: File, text: &str, problems: &mut Problems<'_>) -> Opti
     let aggregates = aggregates::build(&file.aggregate, &originate, &policies, problems);
     let reconcile_after = Duration::from_secs(u64::from(file.fib.reconcile_after));
     let fib = fib(&file.fib, problems);
+    let suppress_until_installed = suppression(&file.fib, problems);
     let xdp = xdp(file.xdp, problems);
     // Stand-ins where these could not be understood, so that the peers' problems are told in the same run.
     let own = peers::Own {
@@ -69,6 +70,7 @@ pub(super) fn build(file: File, text: &str, problems: &mut Problems<'_>) -> Opti
             aggregates,
             vnet,
             fib,
+            suppress_until_installed,
             reconcile_after,
             seed: 0,
         },
@@ -186,6 +188,14 @@ fn fib(table: &FibTable, problems: &mut Problems<'_>) -> Option<FibConfig> {
         config.metric = *metric.get_ref();
     }
     table.install.then_some(config)
+}
+
+fn suppression(table: &FibTable, problems: &mut Problems<'_>) -> bool {
+    let Some(wanted) = table.suppress_until_installed.as_ref().filter(|wanted| *wanted.get_ref()) else { return false };
+    if !table.install {
+        problems.add(wanted.span(), "with install = false nothing gets into the kernel: leave one of the two out");
+    }
+    true
 }
 
 fn xdp(table: XdpTable, problems: &mut Problems<'_>) -> XdpConfig {

@@ -339,11 +339,13 @@ pub struct FibTable {
     pub metric: Option<Spanned<u32>>,
     /// Seconds after which unconfirmed routes of an earlier run are removed.
     pub reconcile_after: u16,
+    /// Whether only what the kernel has taken is told to others.
+    pub suppress_until_installed: Option<Spanned<bool>>,
 }
 
 impl Default for FibTable {
     fn default() -> FibTable {
-        FibTable { install: true, table: None, metric: None, reconcile_after: 120 }
+        FibTable { install: true, table: None, metric: None, reconcile_after: 120, suppress_until_installed: None }
     }
 }
 

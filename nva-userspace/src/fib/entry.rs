@@ -1,5 +1,7 @@
 //! The state of one prefix.
 
+use thiserror::Error;
+
 use super::held::Held;
 use super::shares::ShareId;
 use super::{Wanted, Withheld};
@@ -33,6 +35,20 @@ impl Entry {
             Via::Hops(_) => None,
         })
     }
+}
+
+/// Why the kernel has no route for a prefix that BGP wants.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Absent {
+    /// It has not answered yet.
+    #[error("the kernel has yet to take it")]
+    Pending,
+    /// It said no.
+    #[error("{0}")]
+    Refused(String),
+    /// It is not asked.
+    #[error("{0}")]
+    Withheld(Withheld),
 }
 
 /// What the kernel answered when it refused.

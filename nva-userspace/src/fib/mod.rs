@@ -16,7 +16,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use entry::{Failure, FibEntry};
+pub use entry::{Absent, Failure, FibEntry};
 pub use resolve::Withheld;
 pub use table::Fib;
 

@@ -9,7 +9,7 @@ use super::objects::Objects;
 use super::pin::{Pin, span};
 use super::resolve::is_connected;
 use super::shares::{ShareId, Shares};
-use super::{FibConfig, FibEntry, FibItem, FibOp, FibRoute, Wanted, Withheld};
+use super::{Absent, FibConfig, FibEntry, FibItem, FibOp, FibRoute, Wanted, Withheld};
 use crate::host::{Hop, HostDelta, HostState, Via};
 use crate::net::Prefix;
 
@@ -37,6 +37,8 @@ pub struct Fib {
     waiting: BTreeSet<Prefix>,
     /// Routes found in the kernel are kept even if nobody wants them.
     holding: bool,
+    /// Prefixes for which there is a route of ours in the kernel now and was none, or the other way round.
+    arrivals: Vec<Prefix>,
 }
 
 impl Fib {
@@ -53,6 +55,7 @@ impl Fib {
             dirty: BTreeSet::new(),
             waiting: BTreeSet::new(),
             holding: true,
+            arrivals: Vec::new(),
         }
     }
 
@@ -215,6 +218,21 @@ impl Fib {
         self.entries.get(&prefix).map(|entry| self.view(prefix, entry))
     }
 
+    /// Why the kernel has no route of ours for a prefix that BGP wants there; `None` if it has one, or none is wanted.
+    pub fn absent(&self, prefix: Prefix) -> Option<Absent> {
+        let entry = self.entry(prefix).filter(|entry| entry.wanted.is_some() && entry.installed.is_none())?;
+        Some(match (entry.withheld, entry.failure) {
+            (Some(withheld), _) => Absent::Withheld(withheld.clone()),
+            (None, Some(failure)) => Absent::Refused(failure.reason.clone()),
+            (None, None) => Absent::Pending,
+        })
+    }
+
+    /// The prefixes for which a route of ours has come into the kernel or gone from it since the last call.
+    pub fn take_arrivals(&mut self) -> Vec<Prefix> {
+        std::mem::take(&mut self.arrivals)
+    }
+
     /// How a next hop in use resolves.
     pub fn next_hop(&self, address: IpAddr) -> Option<Result<&[Hop], &Withheld>> {
         self.shares.next_hop(address)
@@ -308,8 +326,12 @@ impl Fib {
     fn change<R>(&mut self, prefix: Prefix, change: impl FnOnce(&mut Entry) -> R) -> Option<R> {
         let entry = self.entries.get_mut(&prefix)?;
         let before: Vec<u32> = entry.objects().collect();
+        let was_installed = entry.held.installed().is_some();
         let result = change(entry);
         let after: Vec<u32> = entry.objects().collect();
+        if entry.held.installed().is_some() != was_installed {
+            self.arrivals.push(prefix);
+        }
         if before != after {
             self.objects.recount(&before, &after);
         }

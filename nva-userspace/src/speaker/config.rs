@@ -34,6 +34,9 @@ pub struct SpeakerConfig {
     pub vnet: Vec<Prefix>,
     /// Where learned routes go in the kernel; `None` keeps the kernel out of it.
     pub fib: Option<FibConfig>,
+    /// Whether peers are told of other peers' routes only while the kernel has a route of ours for the prefix, where one is
+    /// to be installed.
+    pub suppress_until_installed: bool,
     /// How long after the start routes of an earlier run stay in the kernel while no peer has confirmed them.
     pub reconcile_after: Duration,
     /// Where the jitter of the timers comes from.

@@ -212,7 +212,7 @@ impl Speaker {
             LimitKind::Receive => self.ask_for_refused(id, family, now),
             LimitKind::Import => self.take_in_refused(id, family, limit),
             LimitKind::Export => {
-                let around = Surroundings { host: &self.host, aggregates: &self.aggregates, vnet: &self.config.vnet };
+                let around = Surroundings::new(&self.config, &self.host, &self.aggregates, self.fib.as_ref());
                 let Some(peer) = self.peers.get_mut(id) else { return };
                 let Some(up) = &peer.established else { return };
                 for prefix in up.limiting.first_kept_back(family, limit.saturating_sub(count)) {

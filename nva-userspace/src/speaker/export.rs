@@ -6,11 +6,12 @@ use std::net::IpAddr;
 
 use super::aggregates::Aggregates;
 use super::as_path::{self, OwnAses};
-use super::config::{PeerConfig, PeerKind};
+use super::config::{PeerConfig, PeerKind, SpeakerConfig};
 use super::diverse::{PathNumber, Share};
 use super::import::LAST_CHOICE;
 use super::roles;
 use crate::attributes::{Community, PathAttributes};
+use crate::fib::{Absent, Fib};
 use crate::fsm::Role;
 use crate::host::HostState;
 use crate::net::{AfiSafi, Asn, Prefix};
@@ -53,6 +54,8 @@ pub enum Unexported {
     Suppressed(Prefix),
     /// It is an aggregate of routes of the receiver's own AS (RFC 9774 §6).
     Contributor(Asn),
+    /// Only what the kernel has taken is told (`suppress-until-installed`), and it has no route for it.
+    NotInstalled(Absent),
     /// The export policy says so.
     Policy(Decider),
     /// An AS_SET or AS_CONFED_SET is in its AS path, which must not be told to anybody (RFC 9774 §3).
@@ -85,6 +88,7 @@ impl fmt::Display for Unexported {
             Unexported::Contributor(asn) => {
                 write!(f, "AS {asn} contributes to this aggregate (RFC 9774, to-contributors)")
             }
+            Unexported::NotInstalled(absent) => write!(f, "not in the kernel (suppress-until-installed): {absent}"),
             Unexported::Policy(decider) => write!(f, "export policy: {decider}"),
             Unexported::AsSet => f.write_str("an AS_SET or AS_CONFED_SET is in the AS path (RFC 9774, allow-as-sets)"),
             Unexported::NextHop(withheld) => withheld.fmt(f),
@@ -142,11 +146,25 @@ pub struct Surroundings<'a> {
     pub aggregates: &'a Aggregates,
     /// Where a route server's NICs can send to.
     pub vnet: &'a [Prefix],
+    /// What the kernel has, where only that is told.
+    pub awaited: Option<&'a Fib>,
+}
+
+impl<'a> Surroundings<'a> {
+    pub(super) fn new(
+        config: &'a SpeakerConfig,
+        host: &'a HostState,
+        aggregates: &'a Aggregates,
+        fib: Option<&'a Fib>,
+    ) -> Surroundings<'a> {
+        let awaited = fib.filter(|_| config.suppress_until_installed);
+        Surroundings { host, aggregates, vnet: &config.vnet, awaited }
+    }
 }
 
 /// What the receiver is told of this route.
 pub fn export(route: &Route, to: Receiver<'_>, around: Surroundings<'_>) -> Result<Exported, Unexported> {
-    check(route, to, around.aggregates)?;
+    check(route, to, around)?;
     let (attributes, mode, decided_by) = match policy::evaluate(&to.config.export, route, Some(to.party())) {
         Outcome::Reject { decided_by } => return Err(Unexported::Policy(decided_by)),
         Outcome::Accept { attributes, next_hop, decided_by, .. } => (attributes, next_hop, decided_by),
@@ -192,7 +210,8 @@ fn is_in(vnet: &[Prefix], address: IpAddr) -> bool {
     vnet.is_empty() || vnet.iter().any(|prefix| prefix.contains(address))
 }
 
-fn check(route: &Route, to: Receiver<'_>, aggregates: &Aggregates) -> Result<(), Unexported> {
+fn check(route: &Route, to: Receiver<'_>, around: Surroundings<'_>) -> Result<(), Unexported> {
+    let Surroundings { aggregates, .. } = around;
     if route.source.peer() == Some(to.id) {
         return Err(Unexported::LearnedFromIt);
     }
@@ -215,8 +234,11 @@ fn check(route: &Route, to: Receiver<'_>, aggregates: &Aggregates) -> Result<(),
     if let Some(marked_by) = to.role.and_then(|role| roles::forbids(&route.attributes, role)) {
         return Err(Unexported::OnlyToCustomer { marked_by });
     }
-    match route.attributes.communities.iter().find(|community| forbids(**community, to.view.external)) {
-        Some(community) => Err(Unexported::Community(*community)),
+    if let Some(community) = route.attributes.communities.iter().find(|one| forbids(**one, to.view.external)) {
+        return Err(Unexported::Community(*community));
+    }
+    match around.awaited.filter(|_| !route.source.is_local()).and_then(|fib| fib.absent(route.prefix)) {
+        Some(absent) => Err(Unexported::NotInstalled(absent)),
         None => Ok(()),
     }
 }

@@ -370,7 +370,7 @@ impl Speaker {
 
     /// What exports depend on besides route and peer.
     pub fn surroundings(&self) -> Surroundings<'_> {
-        Surroundings { host: &self.host, aggregates: &self.aggregates, vnet: &self.config.vnet }
+        Surroundings::new(&self.config, &self.host, &self.aggregates, self.fib.as_ref())
     }
 
     /// The aggregates, and what contributes to them.
@@ -497,6 +497,14 @@ impl Speaker {
         }
     }
 
+    /// What came into the kernel may be told now, and what went from it may not any more, where that counts.
+    fn note_arrivals(&mut self) {
+        let arrivals = self.fib.as_mut().map(Fib::take_arrivals).unwrap_or_default();
+        if self.config.suppress_until_installed {
+            arrivals.into_iter().for_each(|prefix| self.note_change(prefix));
+        }
+    }
+
     /// Turns what became due into outputs.
     fn flush(&mut self, now: Instant) {
         self.enforce_limits(now);
@@ -504,6 +512,7 @@ impl Speaker {
         self.reconcile_if_due(now);
         self.hubs_ready(now);
         self.settle_hubs();
+        self.note_arrivals();
         self.queue_listeners();
         while let Some(op) = self.fib.as_mut().and_then(Fib::poll_op) {
             self.outputs.push_back(Output::Fib(op));

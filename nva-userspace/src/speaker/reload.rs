@@ -50,6 +50,8 @@ pub enum Change {
     Vnet,
     /// Which peers are taken in from ranges of addresses, from now on.
     Listen,
+    /// Whether only what the kernel has taken is told.
+    Suppression,
 }
 
 impl Change {
@@ -71,7 +73,12 @@ impl Change {
             | Change::Limits(peer)
             | Change::ConnectRetry(peer)
             | Change::Description(peer) => Some(peer),
-            Change::Decision | Change::Originate | Change::Aggregates | Change::Vnet | Change::Listen => None,
+            Change::Decision
+            | Change::Originate
+            | Change::Aggregates
+            | Change::Vnet
+            | Change::Listen
+            | Change::Suppression => None,
         }
     }
 }
@@ -94,6 +101,7 @@ impl fmt::Display for Change {
             Change::Aggregates => "aggregates are formed anew where they are others",
             Change::Vnet => "route servers are told what is another now, as the VNet is",
             Change::Listen => "other ranges or limits of peers that connect",
+            Change::Suppression => "peers are told what is another now, as suppress-until-installed says",
         })
     }
 }
@@ -163,6 +171,9 @@ impl Speaker {
         }
         if old.listen != new.listen {
             changes.push(Change::Listen);
+        }
+        if old.suppress_until_installed != new.suppress_until_installed {
+            changes.push(Change::Suppression);
         }
         Ok(changes)
     }
@@ -276,6 +287,7 @@ impl Speaker {
                     self.tell_all(id);
                 }
             }
+            (Change::Suppression, _) => self.peers.ids().into_iter().for_each(|id| self.tell_all(id)),
             (
                 Change::Added(_)
                 | Change::Removed(_)

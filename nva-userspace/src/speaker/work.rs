@@ -253,6 +253,9 @@ impl Speaker {
             self.rib.selected_from(walk.0).take(limit).map(|(prefix, one)| (prefix, one.clone())).collect();
         for (prefix, selected) in &piece {
             self.install(*prefix, Some(selected));
+            if self.config.suppress_until_installed {
+                self.note_change(*prefix);
+            }
         }
         if let Some((last, _)) = piece.last().filter(|_| piece.len() == limit) {
             self.work.install = Some(Walk(Bound::Excluded(*last)));
@@ -331,7 +334,7 @@ impl Speaker {
 
     /// Brings up to so many changes to a peer's Adj-RIB-Out, and returns how many it were.
     fn tell_piece(&mut self, id: PeerId, limit: usize) -> usize {
-        let around = Surroundings { host: &self.host, aggregates: &self.aggregates, vnet: &self.config.vnet };
+        let around = Surroundings::new(&self.config, &self.host, &self.aggregates, self.fib.as_ref());
         let Some(peer) = self.peers.get_mut(id) else { return 0 };
         let Some(mut following) = peer.established.as_ref().map(|up| up.following) else { return 0 };
         let mut told = 0;

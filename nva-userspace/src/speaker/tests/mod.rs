@@ -26,6 +26,7 @@ mod restart;
 mod roles;
 mod sim;
 mod single;
+mod suppression;
 mod updates;
 mod work;
 
