@@ -83,6 +83,12 @@ pub enum Command {
         #[command(subcommand)]
         command: PolicyCommand,
     },
+    /// Look after the tables by which the running daemon forwards.
+    Fib {
+        /// What to do.
+        #[command(subcommand)]
+        command: FibCommand,
+    },
     /// Handle the XDP programs without a daemon.
     Xdp {
         /// What to do.
@@ -202,6 +208,18 @@ pub struct Which {
     /// All peers.
     #[arg(long)]
     pub all: bool,
+}
+
+/// What can be done about the tables.
+#[derive(Debug, Subcommand)]
+pub enum FibCommand {
+    /// Read our routes and next-hop objects in the kernel anew, hold them and the XDP tables against what they should be,
+    /// and repair them. Exits with 1 if there was something to repair.
+    Audit {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// What can be done with the XDP programs.

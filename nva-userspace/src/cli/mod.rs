@@ -1,6 +1,7 @@
 //! The command line. Exit codes: 0 done; 1 failed; 2 wrong usage; 3 the configuration is invalid; 4 no daemon answers.
 
 mod args;
+mod audit;
 mod counters;
 mod exit;
 mod explain;
@@ -18,7 +19,7 @@ use clap::Parser;
 use nix::sys::signal::{SigHandler, Signal, signal};
 
 use crate::config::Config;
-use args::{Args, Command, XdpCommand};
+use args::{Args, Command, FibCommand, XdpCommand};
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
@@ -56,6 +57,7 @@ fn execute(args: Args) -> anyhow::Result<()> {
         Command::Drain => peer::drain(&socket, true),
         Command::Undrain => peer::drain(&socket, false),
         Command::Policy { command } => policy::policy(command),
+        Command::Fib { command: FibCommand::Audit { json } } => audit::audit(&socket, json),
         Command::Xdp { command } => match command {
             XdpCommand::Attach { interface, pin_directory } => xdp::attach(&interface, pin_directory),
             XdpCommand::Detach { pin_directory } => xdp::detach(pin_directory),

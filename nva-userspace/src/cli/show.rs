@@ -178,7 +178,10 @@ fn fib(reply: &FibReply) {
         println!("[fib] install = false: no routes go into the kernel");
         return;
     }
+    let audits = reply.audits;
+    let last = audits.last.map_or_else(String::new, |ago| format!(" (the last {} ago)", table::duration(ago)));
     println!("table {}, metric {}, protocol bgp", reply.table, reply.metric);
+    println!("audits: {}{last}, differences found: {}", audits.count, audits.differences);
     let mut rows = table::new(&["Prefix", "Via", "State", "Reason"]);
     for route in &reply.rows {
         let state = match route.state {

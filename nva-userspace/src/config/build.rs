@@ -23,6 +23,9 @@ const DEFAULT_MAX_PATHS: usize = 16;
 /// The most that the data plane's next-hop groups hold.
 const MOST_PATHS: usize = 64;
 
+/// To read a million routes takes a second or two.
+const SHORTEST_AUDIT_INTERVAL: u32 = 10;
+
 /// Names longer than this no interface has (`IFNAMSIZ`).
 const INTERFACE_NAME_MAX: usize = 15;
 
@@ -43,6 +46,7 @@ pub(super) fn build(file: File, text: &str, problems: &mut Problems<'_>) -> Opti
     let aggregates = aggregates::build(&file.aggregate, &originate, &policies, problems);
     let reconcile_after = Duration::from_secs(u64::from(file.fib.reconcile_after));
     let fib = fib(&file.fib, problems);
+    let audit_interval = audit_interval(&file.fib, problems);
     let suppress_until_installed = suppression(&file.fib, problems);
     let xdp = xdp(file.xdp, problems);
     // Stand-ins where these could not be understood, so that the peers' problems are told in the same run.
@@ -78,6 +82,7 @@ pub(super) fn build(file: File, text: &str, problems: &mut Problems<'_>) -> Opti
         members,
         listen,
         control_socket,
+        audit_interval,
         xdp,
         warnings: Vec::new(),
         policies,
@@ -188,6 +193,16 @@ fn fib(table: &FibTable, problems: &mut Problems<'_>) -> Option<FibConfig> {
         config.metric = *metric.get_ref();
     }
     table.install.then_some(config)
+}
+
+fn audit_interval(table: &FibTable, problems: &mut Problems<'_>) -> Option<Duration> {
+    let seconds = *table.audit_interval.get_ref();
+    if (1..SHORTEST_AUDIT_INTERVAL).contains(&seconds) {
+        let advice =
+            format_args!("audit-interval is {seconds}: choose at least {SHORTEST_AUDIT_INTERVAL}, or 0 for never");
+        problems.add(table.audit_interval.span(), advice);
+    }
+    (seconds > 0).then(|| Duration::from_secs(u64::from(seconds)))
 }
 
 fn suppression(table: &FibTable, problems: &mut Problems<'_>) -> bool {

@@ -339,13 +339,22 @@ pub struct FibTable {
     pub metric: Option<Spanned<u32>>,
     /// Seconds after which unconfirmed routes of an earlier run are removed.
     pub reconcile_after: u16,
+    /// Seconds between audits of the kernel's and XDP's tables.
+    pub audit_interval: Spanned<u32>,
     /// Whether only what the kernel has taken is told to others.
     pub suppress_until_installed: Option<Spanned<bool>>,
 }
 
 impl Default for FibTable {
     fn default() -> FibTable {
-        FibTable { install: true, table: None, metric: None, reconcile_after: 120, suppress_until_installed: None }
+        FibTable {
+            install: true,
+            table: None,
+            metric: None,
+            reconcile_after: 120,
+            audit_interval: Spanned::new(0..0, 600),
+            suppress_until_installed: None,
+        }
     }
 }
 

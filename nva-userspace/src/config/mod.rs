@@ -27,6 +27,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::net::Prefix;
 use crate::policy::Policy;
@@ -52,6 +53,8 @@ pub struct Config {
     pub listen: Vec<SocketAddr>,
     /// The control socket.
     pub control_socket: PathBuf,
+    /// The time between audits of the kernel's and XDP's tables; `None`: there are none.
+    pub audit_interval: Option<Duration>,
     /// The XDP data plane.
     pub xdp: XdpConfig,
     /// What is worth a second look, though it can be meant.

@@ -28,7 +28,7 @@ impl<'de> Deserialize<'de> for Call {
     }
 }
 
-/// A command; the reply to each is a [`DoneReply`].
+/// A command; the reply to each but one is a [`DoneReply`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Command {
@@ -74,6 +74,8 @@ pub enum Command {
     DrainRouter,
     /// End that.
     UndrainRouter,
+    /// Hold the kernel's and XDP's tables against what they should be, and repair them: [`super::AuditReply`].
+    Audit,
     /// Read the configuration file again.
     Reload {
         /// Only say what that would change.

@@ -6,6 +6,7 @@
 //! `{"Err":{"error":"…"}}`. What a reply says is part of the command line's interface (`--json` prints it as it is);
 //! the types here are that interface and no domain type is.
 
+mod audit;
 mod bfd;
 mod client;
 mod command;
@@ -15,6 +16,7 @@ mod server;
 #[cfg(test)]
 mod tests;
 
+pub use audit::{AuditReply, AuditsReply, Differing, KernelAudit, MOST_NAMED, XdpAudit};
 pub use bfd::{BfdDrop, BfdReply, BfdRow};
 pub use client::ask;
 pub use command::{Call, Command, Direction, Done, DoneReply, PeerChoice};

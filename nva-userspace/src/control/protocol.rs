@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::AuditsReply;
+
 /// A question to the daemon.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "show", rename_all = "kebab-case")]
@@ -353,6 +355,9 @@ pub struct FibReply {
     pub table: u32,
     /// Our metric.
     pub metric: u32,
+    /// What audits found.
+    #[serde(default)]
+    pub audits: AuditsReply,
     /// The routes.
     pub rows: Vec<FibRoute>,
 }

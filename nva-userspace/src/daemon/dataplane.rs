@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use tracing::{error, info, warn};
 
+use super::audits::XdpAudit;
 use super::error::DaemonError;
 use super::neighbours::NeighbourKeeper;
 use crate::config::XdpConfig;
 use crate::fib::mirror::{GroupId, Mirror, XdpOp};
 use crate::host::{HostDelta, HostState};
 use crate::net::Prefix;
-use crate::xdp::{Applied, Dataplane, Lookup, Mode, XdpError, XdpOptions, XdpStats};
+use crate::xdp::{Applied, Dataplane, Lookup, Mode, Repaired, XdpError, XdpOptions, XdpStats};
 
 /// How often each CPU logs a packet in debug mode.
 const SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
@@ -121,6 +122,12 @@ impl DataPlane {
         active.neighbours.want(wanted.into_iter().map(|neighbour| (neighbour.link, neighbour.address)).collect());
     }
 
+    /// Holds the tables against the machine's network as it is known, and puts right what differs; `None` where XDP is not
+    /// in use.
+    pub fn audit(&mut self, host: &HostState) -> Option<XdpAudit> {
+        self.active.as_mut().map(|active| active.audit(host))
+    }
+
     /// Looks after what changes without a notice; to be called every second or so.
     pub fn tick(&mut self, host: &HostState) {
         let Some(active) = &mut self.active else { return };
@@ -144,6 +151,28 @@ impl Active {
         let result = if self.filled { self.plane.apply(&ops) } else { self.plane.replace(&self.mirror.everything()) };
         self.filled = result.is_ok();
         result
+    }
+
+    fn audit(&mut self, host: &HostState) -> XdpAudit {
+        // What was told one by one has to come to what is told at once.
+        let strayed = self.mirror.rebuild(host).len();
+        let everything = self.mirror.everything();
+        let prefixes = everything.iter().filter(|op| matches!(op, XdpOp::SetRoute { .. })).count();
+        match self.plane.repair(&everything) {
+            Ok(Repaired { entries, applied }) => {
+                self.report(Ok(applied));
+                if strayed > 0 || entries > 0 {
+                    warn!(strayed, entries, "audit: the XDP tables held something else than they should: repaired");
+                }
+                XdpAudit { prefixes, repaired: entries, problem: None }
+            }
+            Err(problem) => {
+                let said = problem.to_string();
+                self.filled = false;
+                self.report(Err(problem));
+                XdpAudit { prefixes, repaired: 0, problem: Some(said) }
+            }
+        }
     }
 
     fn report(&mut self, result: Result<Applied, XdpError>) {

@@ -6,11 +6,12 @@ use std::future::Future;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{debug, error, warn};
 
 use super::admissions::Admissions;
+use super::audits::{Audited, Audits};
 use super::clock::Clock;
 use super::dataplane::DataPlane;
 use super::discarded::DiscardWatch;
@@ -20,7 +21,7 @@ use super::listeners::Listeners;
 use super::notices::Notices;
 use super::sessions::{Dialled, SessionEvents, Sessions};
 use crate::config::Config;
-use crate::fib::FibOp;
+use crate::fib::{FibAudit, FibOp};
 use crate::fsm::{ConnectionId, Direction};
 use crate::host::HostEvent;
 use crate::kernel::{KernelError, Monitor, MonitorConfig, Routes};
@@ -73,6 +74,9 @@ pub struct Daemon {
     bfd_events: mpsc::UnboundedReceiver<BfdEvent>,
     fib: FibWorker,
     dataplane: DataPlane,
+    audits: Audits,
+    /// What the audit that is being taken in found in the kernel.
+    found_in_kernel: Option<FibAudit>,
     discarded: DiscardWatch,
     notices: Notices,
     questions: mpsc::Receiver<Question>,
@@ -142,6 +146,8 @@ impl Daemon {
             accepted,
             fib,
             dataplane,
+            audits: Audits::default(),
+            found_in_kernel: None,
             discarded: DiscardWatch::default(),
             notices: Notices::default(),
             questions,
@@ -196,6 +202,9 @@ impl Daemon {
                     self.dataplane.tick(self.speaker.host());
                     self.discarded.tick();
                     self.notices.tick(&self.speaker, self.clock.now());
+                    if self.audits.is_due(self.config.audit_interval, self.clock.now()) {
+                        self.begin_audit(None);
+                    }
                 }
                 Wake::Bfd(Some(BfdEvent { peer, event })) => {
                     self.speaker.handle_input(Input::Bfd { peer, event }, self.clock.now());
@@ -204,6 +213,7 @@ impl Daemon {
                 Wake::FibDone(done) => self.fib_done(done),
                 Wake::Question(Question::Look(look)) => look(&self.state()),
                 Wake::Question(Question::Change(change)) => change(&mut self.speaker, self.clock.now()),
+                Wake::Question(Question::Audit(answer)) => self.begin_audit(Some(answer)),
                 Wake::Question(Question::Reload { config, dry_run, answer }) => {
                     // Whoever asked may have gone away meanwhile.
                     let _ = answer.send(self.reload(*config, dry_run));
@@ -242,6 +252,7 @@ impl Daemon {
             dataplane: &self.dataplane,
             config: &self.config,
             admissions: &self.admissions,
+            audits: &self.audits,
             connections: self.sessions.len(),
             now: self.clock.now(),
         }
@@ -347,9 +358,21 @@ impl Daemon {
         {
             events.push(event?);
         }
+        let audit = events.iter().filter_map(audit_of).max();
         let delta = self.speaker.handle_host(events, self.clock.now());
         self.dataplane.host_changed(&delta, self.speaker.host());
+        if let Some(number) = audit {
+            // Tells what was found in the kernel.
+            self.carry_out();
+            let xdp = self.dataplane.audit(self.speaker.host());
+            self.audits.end(number, self.found_in_kernel.take(), xdp, self.clock.now());
+        }
         Ok(())
+    }
+
+    /// Reads the kernel's tables anew; what that shows is looked at when it comes.
+    fn begin_audit(&mut self, waits: Option<oneshot::Sender<Audited>>) {
+        self.audits.begin(self.monitor.audit(), self.clock.now(), waits);
     }
 
     /// A message that came in time counts, however late it is looked at: before a peer is given up for its silence,
@@ -404,6 +427,9 @@ impl Daemon {
                     let now = self.clock.now();
                     if let Notice::MadeRoom { address } = notice {
                         self.admissions.refused(address, Refusal::MadeRoom, now);
+                    }
+                    if let Notice::FibAudited(found) = &notice {
+                        self.found_in_kernel = Some(found.clone());
                     }
                     self.notices.log(notice, &self.speaker, now);
                 }
@@ -485,6 +511,11 @@ impl FibWorker {
     fn stop(&mut self) {
         self.ops = None;
     }
+}
+
+/// The number of the audit that an event answers.
+fn audit_of(event: &HostEvent) -> Option<u64> {
+    if let HostEvent::Resync(snapshot) = event { snapshot.audit } else { None }
 }
 
 /// Different for every start and every machine, so that two daemons do not jitter in step.

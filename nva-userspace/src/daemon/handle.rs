@@ -4,6 +4,7 @@
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::admissions::Admissions;
+use super::audits::{Audited, Audits};
 use super::dataplane::DataPlane;
 use super::error::ReloadError;
 use crate::config::Config;
@@ -21,6 +22,8 @@ pub struct State<'a> {
     pub config: &'a Config,
     /// What became of incoming connections.
     pub admissions: &'a Admissions,
+    /// What audits of the tables found.
+    pub audits: &'a Audits,
     /// How many connections are open.
     pub connections: usize,
     /// The time on the speaker's clock.
@@ -33,6 +36,8 @@ pub(super) enum Question {
     Look(Box<dyn FnOnce(&State<'_>) + Send>),
     /// To change something.
     Change(Change),
+    /// To know whether the tables hold what they should.
+    Audit(oneshot::Sender<Audited>),
     /// To go on with another configuration.
     Reload {
         /// Which.
@@ -100,6 +105,13 @@ impl Handle {
     pub async fn reload(&self, config: Config, dry_run: bool) -> Option<Result<Reloaded, ReloadError>> {
         let (answer, answered) = oneshot::channel();
         self.questions.send(Question::Reload { config: Box::new(config), dry_run, answer }).await.ok()?;
+        answered.await.ok()
+    }
+
+    /// Audits the tables, and says what was found and repaired; `None` if the daemon has ended.
+    pub async fn audit(&self) -> Option<Audited> {
+        let (answer, answered) = oneshot::channel();
+        self.questions.send(Question::Audit(answer)).await.ok()?;
         answered.await.ok()
     }
 

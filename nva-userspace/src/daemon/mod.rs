@@ -5,6 +5,7 @@
 
 mod admissions;
 pub mod answers;
+mod audits;
 mod clock;
 mod dataplane;
 mod discarded;

@@ -68,6 +68,7 @@ fn repeatable(notice: &Notice) -> Option<Subject> {
         | Notice::DeferralOver
         | Notice::Originated(_)
         | Notice::NoLongerOriginated(_)
+        | Notice::FibAudited(_)
         | Notice::Reconciled { .. } => return None,
     };
     Some((Some(*peer), kind))
@@ -146,6 +147,18 @@ fn write(notice: &Notice, speaker: &Speaker) {
         Notice::Share { peer, share, prefixes, hidden } => {
             warn!(peer = name(peer), %share, prefixes, hidden, "equal paths are shared out, but there are more paths \
                 than hubs: the hidden ones get no traffic");
+        }
+        Notice::FibAudited(found) if found.differences() == 0 => {
+            debug!(routes = found.routes, objects = found.objects, "audit: the kernel holds what it should");
+        }
+        Notice::FibAudited(found) => {
+            warn!(
+                missing = found.missing.len(),
+                different = found.different.len(),
+                unexpected = found.unexpected.len(),
+                objects = found.strange_objects.len(),
+                "audit: the kernel held something else than it should: repaired"
+            );
         }
         Notice::Reconciled { removed } => {
             info!(removed, "start-up is over: unconfirmed routes of the last run removed")

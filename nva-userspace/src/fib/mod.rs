@@ -4,6 +4,7 @@
 //! [`Fib`] resolves one by the other (RFC 4271 §9.1.2.1), keeps peers reachable whatever BGP says, and hands out the
 //! operations that are left to do. It never looks at a kernel itself: `kernel` carries the operations out.
 
+mod audit;
 mod entry;
 mod held;
 pub mod mirror;
@@ -16,6 +17,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub use audit::FibAudit;
 pub use entry::{Absent, Failure, FibEntry};
 pub use resolve::Withheld;
 pub use table::Fib;

@@ -23,6 +23,15 @@ pub(super) struct Objects {
     last: u32,
 }
 
+/// What the host's state shows of an object.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Observed {
+    /// It is not as we thought.
+    pub(super) differs: bool,
+    /// It is one that routes name, and there now, or will be, unlike before; or the other way round.
+    pub(super) appeared_or_went: bool,
+}
+
 /// What is installed first, and removed last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
@@ -136,16 +145,16 @@ impl Objects {
         before.iter().for_each(|id| self.forget_if_gone(*id));
     }
 
-    /// Takes in what the host's state shows of an object. Whether a group is there that was not, or the other way round.
-    pub(super) fn observe(&mut self, id: u32, seen: Option<&NextHopObject>) -> bool {
+    /// Takes in what the host's state shows of an object.
+    pub(super) fn observe(&mut self, id: u32, seen: Option<&NextHopObject>) -> Observed {
         let seen = seen.filter(|object| object.protocol == self.protocol).map(|object| as_held(&object.kind));
         if seen.is_none() && !self.objects.contains_key(&id) {
-            return false;
+            return Observed::default();
         }
         let rank = if matches!(seen, Some(NextHopKind::Hop(_))) { Rank::Hop } else { Rank::Group };
         let object = self.objects.entry(id).or_insert_with(|| Object::new(rank));
         let was_there = object.held.is_there();
-        object.held.observe(seen.as_ref());
+        let differs = object.held.observe(seen.as_ref());
         let (rank, changed) = (object.rank, was_there != object.held.is_there());
         if let Some(NextHopKind::Hop(hop)) = &seen {
             self.hops.entry(*hop).or_insert(id);
@@ -155,7 +164,7 @@ impl Objects {
         }
         self.dirty.insert((rank, id));
         self.forget_if_gone(id);
-        changed && rank == Rank::Group
+        Observed { differs, appeared_or_went: changed && rank == Rank::Group }
     }
 
     /// What the host's state will show to be different from here on is somebody else's doing.

@@ -5,11 +5,11 @@ use std::net::IpAddr;
 
 use super::entry::Entry;
 use super::held::Step;
-use super::objects::Objects;
+use super::objects::{Objects, Observed};
 use super::pin::{Pin, span};
 use super::resolve::is_connected;
 use super::shares::{ShareId, Shares};
-use super::{Absent, FibConfig, FibEntry, FibItem, FibOp, FibRoute, Wanted, Withheld};
+use super::{Absent, FibAudit, FibConfig, FibEntry, FibItem, FibOp, FibRoute, Wanted, Withheld};
 use crate::host::{Hop, HostDelta, HostState, Via};
 use crate::net::Prefix;
 
@@ -133,12 +133,17 @@ impl Fib {
     }
 
     /// Takes over what the kernel holds of ours: at the start that of an earlier life; later, as an audit, whatever became
-    /// different without our noticing. What was acknowledged but not yet seen is judged the next time.
-    pub fn adopt(&mut self, host: &HostState) {
+    /// different without our noticing. What was acknowledged but not yet seen is judged the next time. Says what was not as
+    /// it was thought to be.
+    pub fn adopt(&mut self, host: &HostState) -> FibAudit {
+        let mut audit = FibAudit::default();
         let numbers: BTreeSet<u32> = self.objects.numbers().collect();
         let there = host.next_hop_objects().map(|object| object.id).filter(|id| FibConfig::OBJECTS.contains(id));
         for id in numbers.into_iter().chain(there).collect::<BTreeSet<u32>>() {
-            self.observe_object(id, host);
+            audit.objects += 1;
+            if self.observe_object(id, host) {
+                audit.strange_objects.push(id);
+            }
         }
         self.objects.confirm();
         let config = self.config;
@@ -146,7 +151,10 @@ impl Fib {
         let seen: BTreeMap<Prefix, &Via> = ours.collect();
         let known: BTreeSet<Prefix> = self.entries.keys().chain(seen.keys()).copied().collect();
         for prefix in known {
-            self.observe(prefix, seen.get(&prefix).copied());
+            let thought = self.entries.get(&prefix).is_some_and(|entry| entry.held.installed().is_some());
+            let there = seen.get(&prefix).copied();
+            let differs = self.observe(prefix, there);
+            audit.note_route(prefix, thought, there.is_some(), differs);
             if let Some(entry) = self.entries.get_mut(&prefix) {
                 entry.held.confirm();
             }
@@ -158,6 +166,7 @@ impl Fib {
             let prefixes: Vec<Prefix> = self.entries.keys().copied().collect();
             prefixes.into_iter().for_each(|prefix| self.mark(prefix));
         }
+        audit
     }
 
     /// BGP has converged: adopted routes that nobody wanted so far are withdrawn.
@@ -383,10 +392,10 @@ impl Fib {
         }
     }
 
-    /// Takes in what the host's state shows of our route for a prefix.
-    fn observe(&mut self, prefix: Prefix, seen: Option<&Via>) {
+    /// Takes in what the host's state shows of our route for a prefix. Whether that is not what we thought.
+    fn observe(&mut self, prefix: Prefix, seen: Option<&Via>) -> bool {
         if seen.is_none() && !self.entries.contains_key(&prefix) {
-            return;
+            return false;
         }
         let holding = self.holding && self.desired_hops(prefix).is_none();
         self.entries.entry(prefix).or_default();
@@ -401,13 +410,16 @@ impl Fib {
             self.mark(prefix);
             self.review_pins(prefix);
         }
+        differs == Some(true)
     }
 
-    /// Takes in what the host's state shows of an object of ours.
-    fn observe_object(&mut self, id: u32, host: &HostState) {
-        if self.objects.observe(id, host.next_hop_object(id)) {
+    /// Takes in what the host's state shows of an object of ours. Whether that is not what we thought.
+    fn observe_object(&mut self, id: u32, host: &HostState) -> bool {
+        let Observed { differs, appeared_or_went } = self.objects.observe(id, host.next_hop_object(id));
+        if appeared_or_went {
             self.dirty.append(&mut self.waiting);
         }
+        differs
     }
 
     /// Queues a prefix to be looked at.

@@ -183,4 +183,7 @@ pub struct Snapshot {
     pub next_hops: Option<Vec<NextHopObject>>,
     /// The routes of every table.
     pub routes: Vec<HostRoute>,
+    /// The last request for an audit that was made before all this was read, by its number; `None` if it was read for
+    /// another reason.
+    pub audit: Option<u64>,
 }

@@ -360,6 +360,7 @@ fn snapshot(state: &HostState) -> Snapshot {
         neighbours: state.neighbours().copied().collect(),
         next_hops: Some(state.next_hop_objects().cloned().collect()),
         routes: state.routes().cloned().collect(),
+        audit: None,
     }
 }
 

@@ -12,7 +12,7 @@ use netlink_packet_route::link::LinkMessage;
 use netlink_packet_route::neighbour::NeighbourMessage;
 use netlink_packet_route::route::RouteMessage;
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::{Sleep, sleep};
 
@@ -59,11 +59,13 @@ pub struct MonitorCounters {
 /// Watches this network namespace: a task that subscribes, reads everything, and then reports each change.
 ///
 /// The first event is a `Resync`. Another follows whenever the kernel lost notifications for want of room, or may have
-/// dropped routes without a word, which it does when an interface, a carrier or an address goes. No state is guessed.
+/// dropped routes without a word, which it does when an interface, a carrier or an address goes; and for each audit that
+/// is asked for. No state is guessed.
 #[derive(Debug)]
 pub struct Monitor {
     events: mpsc::Receiver<Result<HostEvent, KernelError>>,
     counters: Arc<Counters>,
+    audits: Arc<Audits>,
     task: JoinHandle<()>,
 }
 
@@ -72,6 +74,13 @@ struct Counters {
     resyncs: AtomicU64,
     overruns: AtomicU64,
     undecodable: AtomicU64,
+}
+
+/// Requests to read everything anew although nothing seems to be amiss.
+#[derive(Debug, Default)]
+struct Audits {
+    asked: AtomicU64,
+    wake: Notify,
 }
 
 impl Monitor {
@@ -83,7 +92,9 @@ impl Monitor {
         for group in GROUPS {
             netlink.subscribe(group)?;
         }
+        let audits = Arc::new(Audits::default());
         let mut watcher = Watcher {
+            audits: Arc::clone(&audits),
             netlink,
             requests: Requests::open()?,
             buffer: Vec::new(),
@@ -91,6 +102,7 @@ impl Monitor {
             settling: None,
             events: sender,
             counters: Arc::clone(&counters),
+            audited: 0,
         };
         let task = tokio::spawn(async move {
             if let Err(Stopped::Failed(error)) = watcher.run().await {
@@ -98,7 +110,7 @@ impl Monitor {
                 let _ = watcher.events.send(Err(error)).await;
             }
         });
-        Ok(Monitor { events, counters, task })
+        Ok(Monitor { events, counters, audits, task })
     }
 
     /// The next event. After an error, nothing follows. Nothing is lost if this is dropped while waiting.
@@ -109,6 +121,13 @@ impl Monitor {
     /// The next event if there is one already, for readers that work in batches.
     pub fn try_next(&mut self) -> Option<Result<HostEvent, KernelError>> {
         self.events.try_recv().ok()
+    }
+
+    /// Reads everything anew, and says so in a `Resync` whose `audit` is this number, or a higher one.
+    pub fn audit(&self) -> u64 {
+        let number = self.audits.asked.fetch_add(1, Ordering::Relaxed) + 1;
+        self.audits.wake.notify_one();
+        number
     }
 
     /// How it went so far.
@@ -141,6 +160,7 @@ impl From<KernelError> for Stopped {
 }
 
 struct Watcher {
+    audits: Arc<Audits>,
     netlink: Netlink,
     requests: Requests,
     buffer: Vec<u8>,
@@ -149,6 +169,8 @@ struct Watcher {
     settling: Option<Pin<Box<Sleep>>>,
     events: mpsc::Sender<Result<HostEvent, KernelError>>,
     counters: Arc<Counters>,
+    /// The last audit that was answered.
+    audited: u64,
 }
 
 impl Watcher {
@@ -158,6 +180,10 @@ impl Watcher {
             let received = tokio::select! {
                 received = self.netlink.receive(&mut self.buffer) => received,
                 () = settled(&mut self.settling) => {
+                    self.catch_up().await?;
+                    continue;
+                }
+                () = self.audits.wake.notified() => {
                     self.catch_up().await?;
                     continue;
                 }
@@ -200,7 +226,9 @@ impl Watcher {
     async fn resync(&mut self) -> Result<(), Stopped> {
         self.settling = None;
         self.counters.resyncs.fetch_add(1, Ordering::Relaxed);
-        let mut snapshot = Snapshot::default();
+        let asked = self.audits.asked.load(Ordering::Relaxed);
+        let audit = (asked > self.audited).then_some(asked);
+        let mut snapshot = Snapshot { audit, ..Snapshot::default() };
         let mut lists = Vec::new();
         for request in dumps() {
             lists.push(self.dump(request).await?);
@@ -226,6 +254,7 @@ impl Watcher {
                 }
             }
         }
+        self.audited = asked;
         self.send(HostEvent::Resync(Box::new(snapshot))).await
     }
 

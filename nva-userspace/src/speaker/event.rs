@@ -9,7 +9,7 @@ use super::limits::{Excess, LimitAction, Nearness};
 use super::refresh::IgnoredRefresh;
 use super::stale::StaleEnd;
 use crate::bfd;
-use crate::fib::FibOp;
+use crate::fib::{FibAudit, FibOp};
 use crate::fsm::{ConnectionId, Direction, DownReason};
 use crate::net::{AfiSafi, Prefix};
 use crate::packet::{DecodeError, UpdateFault};
@@ -289,6 +289,8 @@ pub enum Notice {
         /// How many paths nobody tells it.
         hidden: usize,
     },
+    /// What the kernel holds of ours was read anew and compared with what it was thought to hold.
+    FibAudited(FibAudit),
     /// Routes of an earlier run that nobody confirmed are being removed from the kernel.
     Reconciled {
         /// How many.

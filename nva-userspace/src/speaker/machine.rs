@@ -14,15 +14,21 @@ impl Speaker {
     /// Takes in changes of the machine's network, and says what they changed together: what follows from them is worked
     /// out once, however many come at a time.
     pub fn handle_host(&mut self, events: impl IntoIterator<Item = HostEvent>, now: Instant) -> HostDelta {
-        let mut everything = false;
+        let (mut everything, mut audit) = (false, false);
         let mut delta = HostDelta::default();
         for event in events {
-            everything |= matches!(event, HostEvent::Resync(_));
+            if let HostEvent::Resync(snapshot) = &event {
+                everything = true;
+                audit |= snapshot.audit.is_some();
+            }
             delta.merge(self.host.apply(event));
         }
         if let Some(fib) = &mut self.fib {
             if everything {
-                fib.adopt(&self.host);
+                let found = fib.adopt(&self.host);
+                if audit {
+                    self.outputs.push_back(Output::Notice(Notice::FibAudited(found)));
+                }
             }
             fib.host_changed(&delta, &self.host);
         }

@@ -59,6 +59,15 @@ pub struct Applied {
     pub overflowed: usize,
 }
 
+/// What became of tables that were compared with what they should hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Repaired {
+    /// Words, ports and redirect targets that held something else.
+    pub entries: u64,
+    /// What has no room.
+    pub applied: Applied,
+}
+
 /// The data plane. Dropping it detaches nothing: see [`Dataplane::remove`].
 pub struct Dataplane {
     directory: PinDirectory,
@@ -223,6 +232,29 @@ impl Dataplane {
     /// [`Dataplane::open`], as soon as everything is known; until then, tables of a former process stay as they are. What
     /// is right already is not touched, so no packet is lost.
     pub fn replace(&mut self, ops: &[XdpOp]) -> Result<Applied, XdpError> {
+        self.rewrite(ops)?;
+        self.settle()
+    }
+
+    /// The same as an audit: makes the tables again what they should be by what was applied before.
+    pub fn repair(&mut self, ops: &[XdpOp]) -> Result<Repaired, XdpError> {
+        let before = self.written();
+        self.rewrite(ops)?;
+        let links: Vec<u32> = self.links.iter().map(|(_, ifindex)| ifindex).collect();
+        for ifindex in links {
+            self.ports.check(ifindex)?;
+        }
+        let entries = self.written() - before;
+        Ok(Repaired { entries, applied: self.settle()? })
+    }
+
+    fn written(&self) -> u64 {
+        let words = self.table.written() + self.table6.written() + self.groups.written() + self.next_hops.written();
+        words + self.ports.written()
+    }
+
+    /// Writes what these operations come to from nothing, where it is not there.
+    fn rewrite(&mut self, ops: &[XdpOp]) -> Result<(), XdpError> {
         self.table.forget();
         self.table6.forget();
         self.groups.forget();
@@ -239,7 +271,7 @@ impl Dataplane {
         self.table6.synchronise();
         self.groups.drop_unused();
         self.next_hops.drop_unused();
-        self.settle()
+        Ok(())
     }
 
     /// Applies changes, in order.

@@ -36,6 +36,7 @@ pub struct Dir24<T, B> {
     /// The /24s that the kernel forwards for want of a block.
     overflowed: BTreeSet<u32>,
     synchronised: bool,
+    written: u64,
 }
 
 impl<T: Memory, B: Memory> Dir24<T, B> {
@@ -60,6 +61,7 @@ impl<T: Memory, B: Memory> Dir24<T, B> {
             retired: Vec::new(),
             overflowed: BTreeSet::new(),
             synchronised: false,
+            written: 0,
         }
     }
 
@@ -168,6 +170,11 @@ impl<T: Memory, B: Memory> Dir24<T, B> {
         self.overflowed.len()
     }
 
+    /// How many words were written so far.
+    pub fn written(&self) -> u64 {
+        self.written
+    }
+
     /// How many blocks wait for a grace period.
     pub fn retired(&self) -> usize {
         self.retired.len()
@@ -245,11 +252,13 @@ impl<T: Memory, B: Memory> Dir24<T, B> {
         for (offset, word) in words.into_iter().enumerate() {
             if self.blocks.load(start + offset) != word {
                 self.blocks.store(start + offset, word);
+                self.written += 1;
             }
         }
         if is_new {
             self.owners[block as usize] = Some(index);
             self.table.store(index as usize, block_entry(block));
+            self.written += 1;
             self.overflowed.remove(&index);
         }
         Ok(())
@@ -260,6 +269,7 @@ impl<T: Memory, B: Memory> Dir24<T, B> {
         let block = self.block_of(index);
         if self.table.load(index as usize) != group {
             self.table.store(index as usize, group);
+            self.written += 1;
         }
         if let Some(block) = block {
             self.owners[block as usize] = None;

@@ -27,6 +27,7 @@ pub struct GroupTable<M> {
     /// Slots of a former process by what they hold.
     adopted: HashMap<Group, Vec<u32>>,
     next_hops_lacking: usize,
+    written: u64,
 }
 
 /// A group that the mirror knows.
@@ -51,6 +52,7 @@ impl<M: Memory> GroupTable<M> {
             defaults: BTreeMap::new(),
             adopted: HashMap::new(),
             next_hops_lacking: 0,
+            written: 0,
         };
         table.change(OVERFLOW_GROUP, &Group::of_kind(GroupKind::Overflow));
         let mut free = Vec::new();
@@ -121,7 +123,9 @@ impl<M: Memory> GroupTable<M> {
 
     /// Forgets the mirror's groups, but leaves the table as it is.
     pub fn forget(&mut self) {
-        for entry in std::mem::take(&mut self.entries).into_values() {
+        self.change(OVERFLOW_GROUP, &Group::of_kind(GroupKind::Overflow));
+        // Of groups that are alike each gets its own slot back, if they come in the same order: the last is given first.
+        for entry in std::mem::take(&mut self.entries).into_values().rev() {
             if entry.slot != OVERFLOW_GROUP {
                 self.adopted.entry(entry.record).or_default().push(entry.slot);
             }
@@ -172,6 +176,11 @@ impl<M: Memory> GroupTable<M> {
         self.slots.free() == 0
     }
 
+    /// How many words were written so far.
+    pub fn written(&self) -> u64 {
+        self.written
+    }
+
     /// How many slots wait for a grace period.
     pub fn retired(&self) -> usize {
         self.slots.retired()
@@ -191,6 +200,8 @@ impl<M: Memory> GroupTable<M> {
     /// A slot for a new group, and whether its counters are to be cleared.
     fn place(&mut self, record: &Group) -> (u32, bool) {
         if let Some(slot) = self.adopted.get_mut(record).and_then(Vec::pop) {
+            // It should hold this, and mostly does.
+            self.change(slot, record);
             return (slot, false);
         }
         match self.slots.take() {
@@ -254,6 +265,7 @@ impl<M: Memory> GroupTable<M> {
         for offset in order {
             if self.memory.load(start + offset) != words[offset] {
                 self.memory.store(start + offset, words[offset]);
+                self.written += 1;
             }
         }
     }

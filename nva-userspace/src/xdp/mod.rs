@@ -25,7 +25,7 @@ mod stats;
 mod sys;
 mod trie;
 
-pub use dataplane::{Applied, Dataplane, XdpOptions};
+pub use dataplane::{Applied, Dataplane, Repaired, XdpOptions};
 pub use dir24::{Dir24, TableFull};
 pub use error::XdpError;
 pub use links::{Attached, Mode};

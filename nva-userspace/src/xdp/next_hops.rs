@@ -13,8 +13,11 @@ pub struct NextHopTable<M> {
     memory: M,
     slots: Slots,
     by_content: HashMap<NextHop, u32>,
+    /// What each slot should hold.
+    contents: Vec<NextHop>,
     /// How many groups refer to each slot.
     users: Vec<u32>,
+    written: u64,
 }
 
 impl<M: Memory> NextHopTable<M> {
@@ -22,10 +25,18 @@ impl<M: Memory> NextHopTable<M> {
     pub fn new(memory: M) -> NextHopTable<M> {
         let count = (memory.words() / NextHop::WORDS) as u32;
         let users = vec![0; count as usize];
-        let mut table = NextHopTable { memory, slots: Slots::default(), by_content: HashMap::new(), users };
+        let mut table = NextHopTable {
+            memory,
+            slots: Slots::default(),
+            by_content: HashMap::new(),
+            contents: vec![NextHop::default(); users.len()],
+            users,
+            written: 0,
+        };
         let (mut free, mut duplicates) = (Vec::new(), Vec::new());
         for slot in UNRESOLVED_NEXT_HOP + 1..count {
             let found = table.read(slot);
+            table.contents[slot as usize] = found;
             if found.ifindex == 0 {
                 free.push(slot);
             } else if *table.by_content.entry(found).or_insert(slot) != slot {
@@ -39,8 +50,12 @@ impl<M: Memory> NextHopTable<M> {
 
     /// The slot of a next hop, written if it is new, for one more user. `None` if the table is full.
     pub fn acquire(&mut self, next_hop: NextHop) -> Option<u32> {
-        let slot = match self.by_content.get(&next_hop) {
-            Some(slot) => *slot,
+        let slot = match self.by_content.get(&next_hop).copied() {
+            Some(slot) => {
+                // It should hold this, and mostly does.
+                self.write(slot, &next_hop);
+                slot
+            }
             None => {
                 let slot = self.slots.take()?;
                 self.write(slot, &next_hop);
@@ -92,6 +107,11 @@ impl<M: Memory> NextHopTable<M> {
         self.slots.free() == 0
     }
 
+    /// How many words were written so far.
+    pub fn written(&self) -> u64 {
+        self.written
+    }
+
     /// How many slots wait for a grace period.
     pub fn retired(&self) -> usize {
         self.slots.retired()
@@ -105,14 +125,18 @@ impl<M: Memory> NextHopTable<M> {
     }
 
     fn retire(&mut self, slot: u32) {
-        self.by_content.remove(&self.read(slot));
+        self.by_content.remove(&self.contents[slot as usize]);
         self.slots.retire(slot);
     }
 
     fn write(&mut self, slot: u32, next_hop: &NextHop) {
+        self.contents[slot as usize] = *next_hop;
         let start = slot as usize * NextHop::WORDS;
         for (offset, word) in next_hop.to_words().into_iter().enumerate() {
-            self.memory.store(start + offset, word);
+            if self.memory.load(start + offset) != word {
+                self.memory.store(start + offset, word);
+                self.written += 1;
+            }
         }
     }
 }

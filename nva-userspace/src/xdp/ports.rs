@@ -14,6 +14,7 @@ pub struct PortTable {
     ports: Array<MapData, Port>,
     devices: DevMap<MapData>,
     features: Option<Features>,
+    written: u64,
 }
 
 /// The flags that follow what the kernel says.
@@ -28,6 +29,7 @@ impl PortTable {
             ports: ports.try_into().map_err(ports_failed)?,
             devices: devices.try_into().map_err(devices_failed)?,
             features,
+            written: 0,
         })
     }
 
@@ -44,10 +46,7 @@ impl PortTable {
 
     /// The program is attached to the interface.
     pub fn attached(&mut self, ifindex: u32, mode: Mode, interface: &str) -> Result<(), XdpError> {
-        self.devices.set(ifindex, ifindex, None, 0).map_err(|source| {
-            let source = io::Error::other(source);
-            XdpError::Kernel { request: "make an interface a redirect target", source }
-        })?;
+        self.set_target(ifindex)?;
         let generic = match mode {
             Mode::Native => 0,
             Mode::Generic => Port::GENERIC,
@@ -78,6 +77,21 @@ impl PortTable {
         self.set(ifindex, port)
     }
 
+    /// Makes an attached interface what an attached interface is, if anybody else has changed that.
+    pub fn check(&mut self, ifindex: u32) -> Result<(), XdpError> {
+        let port = self.get(ifindex)?;
+        self.set(ifindex, Port { flags: port.flags | Port::ATTACHED, ..port })?;
+        if !self.devices.get(ifindex, 0).is_ok_and(|target| target.if_index == ifindex) {
+            self.set_target(ifindex)?;
+        }
+        Ok(())
+    }
+
+    /// How many entries were written so far.
+    pub fn written(&self) -> u64 {
+        self.written
+    }
+
     /// The program is not attached to the interface any more.
     pub fn detached(&mut self, ifindex: u32) -> Result<(), XdpError> {
         // Its entry among the devices stays, unused: nothing redirects to what does not transmit.
@@ -93,7 +107,20 @@ impl PortTable {
     }
 
     fn set(&mut self, ifindex: u32, port: Port) -> Result<(), XdpError> {
-        if self.get(ifindex)? == port { Ok(()) } else { self.ports.set(ifindex, port, 0).map_err(ports_failed) }
+        if self.get(ifindex)? == port {
+            return Ok(());
+        }
+        self.written += 1;
+        self.ports.set(ifindex, port, 0).map_err(ports_failed)
+    }
+
+    /// Frames can be redirected to the interface, whose index is its place among the devices.
+    fn set_target(&mut self, ifindex: u32) -> Result<(), XdpError> {
+        self.written += 1;
+        self.devices.set(ifindex, ifindex, None, 0).map_err(|source| {
+            let source = io::Error::other(source);
+            XdpError::Kernel { request: "make an interface a redirect target", source }
+        })
     }
 }
 

@@ -3,6 +3,7 @@
 mod differential;
 mod differential_ipv6;
 mod machine;
+mod repair;
 mod restart;
 mod router;
 mod support;

@@ -1,7 +1,7 @@
 //! The FIB over a real kernel, with next-hop objects and without.
 
 use nva::fib::{Fib, FibConfig, FibItem, FibOp, Wanted};
-use nva::host::HostState;
+use nva::host::{HostEvent, HostState};
 use nva::kernel::{MonitorConfig, RouteError, Routes};
 use nva::route::NextHop;
 
@@ -259,5 +259,56 @@ fn a_link_that_goes_takes_its_routes_along_and_brings_them_back() {
         settle(&mut fib, &mut routes).await;
         watch.drive(Some(&mut fib), "both hops again", |host| hops(host, "192.0.2.0/24") == Some(&[one, two])).await;
         assert_eq!(settle(&mut fib, &mut routes).await, []);
+    });
+}
+
+/// A notification that never came: the kernel lost the route, and nobody told us.
+#[test]
+fn an_audit_reads_the_kernel_anew() {
+    in_namespace(|| async {
+        let mut watch = Watch::start(MonitorConfig::default()).await;
+        let (mut fib, mut routes) = start(&watch);
+        fib.reconcile();
+        for net in ["100.64.0.1/32", "100.64.0.2/32", "2001:db8:9::/48"] {
+            let gateway = if net.contains(':') { "2001:db8:1::7" } else { "10.0.1.7" };
+            fib.want(prefix(net), through(&[gateway]), &watch.host);
+        }
+        settle(&mut fib, &mut routes).await;
+        let all = |host: &HostState| hops(host, "2001:db8:9::/48").is_some() && hops(host, "100.64.0.2/32").is_some();
+        watch.drive(Some(&mut fib), "the routes", all).await;
+
+        ip("route del 100.64.0.1/32");
+        ip("-6 route del 2001:db8:9::/48");
+        // What is not handed on is as good as lost.
+        let mut lost = 0;
+        while lost < 2 {
+            let event = watch.monitor.next().await.expect("an event").expect("no error");
+            lost += usize::from(matches!(event, HostEvent::RouteRemoved(_)));
+        }
+        let number = watch.monitor.audit();
+        let snapshot = loop {
+            match watch.monitor.next().await.expect("an event").expect("no error") {
+                HostEvent::Resync(snapshot) => break snapshot,
+                event => watch.apply(event, Some(&mut fib)),
+            }
+        };
+        assert_eq!(snapshot.audit, Some(number));
+        let delta = watch.host.apply(HostEvent::Resync(snapshot));
+        let found = fib.adopt(&watch.host);
+        fib.host_changed(&delta, &watch.host);
+        assert_eq!(found.missing, ["100.64.0.1/32", "2001:db8:9::/48"].map(prefix));
+        assert_eq!((found.differences(), found.routes), (2, 3), "{found:?}");
+        let ops = settle(&mut fib, &mut routes).await;
+        assert_eq!(number_of(&ops, |op| matches!(op, FibOp::Install(_))), 2, "{ops:?}");
+        watch
+            .drive(Some(&mut fib), "the routes again", |host| all(host) && hops(host, "100.64.0.1/32").is_some())
+            .await;
+        assert_eq!([watch.monitor.audit(), watch.monitor.audit()], [2, 3]);
+        let answered = loop {
+            if let HostEvent::Resync(snapshot) = watch.monitor.next().await.expect("an event").expect("no error") {
+                break snapshot.audit;
+            }
+        };
+        assert_eq!(answered, Some(3), "one answer for both");
     });
 }

@@ -1,10 +1,14 @@
 //! Traffic through an `nva`: forwarded by XDP, counted, and not disturbed by what happens to the daemon.
 
 use std::net::Ipv4Addr;
+use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
+use aya::maps::{Array, Map, MapData};
 use aya::programs::links::PinnedLink;
-use nva_tests::daemon::{Kind, Relation, Router};
+use nva_common::{Group, GroupKind};
+
+use nva_tests::daemon::{Kind, Relation, Router, nva_binary};
 use nva_tests::lab::Lab;
 use nva_tests::topology::{BRANCH, BRANCH_HOST, Behind, Machine, in_vnet};
 use serde_json::Value;
@@ -114,8 +118,8 @@ impl Xdp {
     }
 }
 
-/// The id of the link that is pinned for an interface: the kernel never gives it to another one.
-fn link_id(lab: &Lab, interface: &str) -> u32 {
+/// The one pin whose name ends like this.
+fn pinned(lab: &Lab, name: &str) -> PathBuf {
     let pins = &lab.daemon("nva").expect("a daemon").setup.pins;
     let mut found = Vec::new();
     let mut directories = vec![pins.clone()];
@@ -123,13 +127,19 @@ fn link_id(lab: &Lab, interface: &str) -> u32 {
         for entry in std::fs::read_dir(&directory).expect("a directory").flatten() {
             if entry.path().is_dir() {
                 directories.push(entry.path());
-            } else if entry.file_name().to_string_lossy().ends_with(&format!("link_{interface}")) {
+            } else if entry.file_name().to_string_lossy().ends_with(name) {
                 found.push(entry.path());
             }
         }
     }
-    let [path] = found.as_slice() else { panic!("one link of {interface} below {}: {found:?}", pins.display()) };
-    let link = aya::programs::links::FdLink::from(PinnedLink::from_pin(path).expect("a pinned link"));
+    let [path] = found.as_slice() else { panic!("one {name} below {}: {found:?}", pins.display()) };
+    path.clone()
+}
+
+/// The id of the link that is pinned for an interface: the kernel never gives it to another one.
+fn link_id(lab: &Lab, interface: &str) -> u32 {
+    let path = pinned(lab, &format!("link_{interface}"));
+    let link = aya::programs::links::FdLink::from(PinnedLink::from_pin(&path).expect("a pinned link"));
     link.info().expect("what it is").id()
 }
 
@@ -211,6 +221,42 @@ fn kill_9_and_restart_lose_no_packet() {
     let redirected = after.packets("redirect") - before;
     // The counters go on where they were, and nothing took the way through the kernel meanwhile.
     assert!(redirected >= 2 * sent, "{redirected} for {sent}: {}", after.0);
+}
+
+/// `nva fib audit`: whether it found nothing, and what it said.
+fn audit(lab: &Lab) -> (bool, Value) {
+    let setup = &lab.daemon("nva").expect("a daemon").setup;
+    let socket = setup.directory.join("nva.sock").display().to_string();
+    let binary = nva_binary().expect("built").display().to_string();
+    let command = [&binary, "--socket", &socket, "fib", "audit", "--json"];
+    let output = setup.namespace.output(&command).expect("nva runs");
+    (output.status.success(), serde_json::from_slice(&output.stdout).expect("JSON"))
+}
+
+#[test]
+fn an_audit_repairs_the_tables_and_traffic_flows_again() {
+    let lab = running(&["eth0", "eth1"]);
+    let (clean, found) = audit(&lab);
+    assert!(clean && found["differences"] == 0 && found["kernel"]["routes"] == 1, "{found}");
+    assert!(found["xdp"]["prefixes"].as_u64() > Some(5) && found["xdp"]["problem"].is_null(), "{found}");
+
+    let path = pinned(&lab, nva_common::GROUPS);
+    let map = Map::Array(MapData::from_pin(path).expect("a pinned map"));
+    let mut groups: Array<MapData, Group> = map.try_into().expect("the groups");
+    for slot in 0..groups.len() {
+        let group = groups.get(&slot, 0).expect("a group");
+        if group.kind == GroupKind::Forward as u32 {
+            groups.set(slot, Group { kind: GroupKind::Blackhole as u32, ..group }, 0).expect("spoilt");
+        }
+    }
+    assert!(!answers(&lab, "branch", BEYOND_HOST), "dropped");
+    let (clean, found) = audit(&lab);
+    let repaired = found["xdp"]["repaired"].as_u64().expect("a number");
+    assert!(!clean && repaired > 0 && found["differences"] == repaired, "{found}");
+    assert!(answers(&lab, "branch", BEYOND_HOST), "{}", common::logs(&lab));
+    assert!(audit(&lab).0, "nothing is left to repair");
+    let shown = nva_json(&lab, "nva", &["show", "fib"]).expect("the daemon answers");
+    assert!(shown["audits"]["count"] == 3 && shown["audits"]["differences"] == repaired, "{shown}");
 }
 
 #[test]

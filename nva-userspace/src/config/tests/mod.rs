@@ -238,6 +238,7 @@ fn what_would_do_nothing_or_clash_is_refused() {
         ("[[peer]]\nname = \"a\"\naddress = \"10.0.0.2\"\nkind = \"azure-route-server\"\nasn = 1\n", "always AS 65515"),
         ("[xdp]\ninterfaces = [\"a-name-that-is-too-long\"]\n", "cannot be the name"),
         ("[fib]\ntable = 255\n", "belong to the kernel"),
+        ("[fib]\naudit-interval = 9\n", "choose at least 10, or 0"),
         ("[fib]\ninstall = false\nsuppress-until-installed = true\n", "leave one of the two out"),
         (
             "[[policy]]\nname = \"p\"\n[[policy.statement]]\nthen = { next-hop = \"self\", accept = true }\n\

@@ -5,10 +5,10 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::super::{
-    AggregateReply, AggregatesReply, Announcement, ConnectionsReply, Explanation, FibReply, FibRoute, FibState,
-    HopReply, HubsReply, HubsRow, KernelPath, LimitReply, ListenReply, PeerReply, PeersReply, RefreshesReply, Refusal,
-    RefusalReply, Request, RestartReply, RouteReply, RoutesReply, RoutesRequest, Rows, Told, XdpCounter, XdpInterface,
-    XdpPath, XdpPrefix, XdpReply,
+    AggregateReply, AggregatesReply, Announcement, AuditsReply, ConnectionsReply, Explanation, FibReply, FibRoute,
+    FibState, HopReply, HubsReply, HubsRow, KernelPath, LimitReply, ListenReply, PeerReply, PeersReply, RefreshesReply,
+    Refusal, RefusalReply, Request, RestartReply, RouteReply, RoutesReply, RoutesRequest, Rows, Told, XdpCounter,
+    XdpInterface, XdpPath, XdpPrefix, XdpReply,
 };
 
 #[track_caller]
@@ -227,8 +227,10 @@ fn fib() {
         (FibState::Stale, "stale"),
     ];
     for (state, name) in states {
-        let reply = FibReply { install: true, table: 254, metric: 79, rows: vec![row(state, Some("so"))] };
-        let expected = json!({ "install": true, "table": 254, "metric": 79, "rows": [{
+        let audits = AuditsReply { count: 3, differences: 1, last: Some(40) };
+        let reply = FibReply { install: true, table: 254, metric: 79, audits, rows: vec![row(state, Some("so"))] };
+        let audits = json!({ "count": 3, "differences": 1, "last": 40 });
+        let expected = json!({ "install": true, "table": 254, "metric": 79, "audits": audits, "rows": [{
             "prefix": "100.0.0.0/24", "hops": [hop_json()], "blackhole": false, "state": name, "reason": "so", "pin": false,
         }] });
         is(reply, expected);

@@ -25,8 +25,8 @@ pub fn command(speaker: &mut Speaker, command: &Command, now: Instant) -> Result
         | Command::Undrain { peers } => peers,
         Command::DrainRouter => return Ok(router(speaker, true, now)),
         Command::UndrainRouter => return Ok(router(speaker, false, now)),
-        // Needs the file, which is no business of the daemon's task.
-        Command::Reload { .. } => return refuse("not a command to a peer"),
+        // Need more than the speaker.
+        Command::Reload { .. } | Command::Audit => return refuse("not a command to a peer"),
     };
     let mut rows = Vec::new();
     for id in chosen(speaker, choice)? {
@@ -75,7 +75,7 @@ fn one(speaker: &mut Speaker, id: PeerId, command: &Command, now: Instant) -> St
             false if speaker.is_drained() => "was not drained by itself, but the router is: `nva undrain`",
             false => "was not drained",
         },
-        Command::DrainRouter | Command::UndrainRouter | Command::Reload { .. } => "",
+        Command::DrainRouter | Command::UndrainRouter | Command::Reload { .. } | Command::Audit => "",
     };
     text.to_owned()
 }

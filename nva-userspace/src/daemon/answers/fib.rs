@@ -1,6 +1,6 @@
 //! `nva show fib`.
 
-use super::hops;
+use super::{audit, hops};
 use crate::control::{FibReply, FibRoute, FibState};
 use crate::daemon::State;
 use crate::fib::{FibConfig, FibEntry};
@@ -10,7 +10,8 @@ pub fn fib(state: &State<'_>) -> FibReply {
     let fib = state.speaker.fib();
     let config = fib.map_or_else(FibConfig::default, |fib| *fib.config());
     let rows = fib.map_or_else(Vec::new, |fib| fib.entries().map(|entry| row(entry, state.speaker.host())).collect());
-    FibReply { install: fib.is_some(), table: config.table, metric: config.metric, rows }
+    let audits = audit::all(state);
+    FibReply { install: fib.is_some(), table: config.table, metric: config.metric, audits, rows }
 }
 
 fn row(entry: FibEntry<'_>, host: &HostState) -> FibRoute {

@@ -1,6 +1,7 @@
 //! The daemon's state as replies of the control protocol.
 
 mod aggregates;
+mod audit;
 mod bfd;
 mod command;
 mod connections;
@@ -40,6 +41,7 @@ impl Answers {
         let answer = match call {
             Call::Show(request) => self.show(request).await,
             Call::Do(Command::Reload { dry_run }) => return json(self.reload(dry_run).await?),
+            Call::Do(Command::Audit) => self.handle.audit().await.map(|found| json(audit::found(&found))),
             Call::Do(command) => {
                 self.handle.order(move |speaker, now| json(command::command(speaker, &command, now)?)).await
             }

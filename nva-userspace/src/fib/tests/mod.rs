@@ -1,5 +1,6 @@
 //! Resolution, pins, restarts and refusals by table.
 
+mod interference;
 mod property;
 
 use std::net::IpAddr;
@@ -102,6 +103,7 @@ impl Bench {
             neighbours: Vec::new(),
             next_hops: self.host.has_next_hop_objects().then(objects),
             routes: self.host.routes().cloned().collect(),
+            audit: None,
         }
     }
 
@@ -527,74 +529,4 @@ fn a_change_of_mind_while_an_operation_is_under_way_is_caught_up() {
     bench.carry_out(&op);
     bench.fib.acknowledge(&op, Ok(()));
     assert_eq!(bench.run(), ["withdraw 100.0.0.1/32"]);
-}
-
-#[test]
-fn what_somebody_else_takes_away_or_changes_is_put_right() {
-    let mut bench = Bench::new();
-    bench.want("100.0.0.1/32", &["10.0.1.100"]);
-    bench.run();
-    bench.tell(HostEvent::RouteRemoved(ours("100.0.0.1/32", &[via("10.0.1.100", 1)])));
-    assert_eq!(bench.run(), ["install 100.0.0.1/32"]);
-    bench.tell(HostEvent::RouteSet(ours("100.0.0.1/32", &[via("10.0.1.7", 1)])));
-    assert_eq!(bench.run(), ["replace 100.0.0.1/32"]);
-
-    bench.fib.reconcile();
-    bench.tell(HostEvent::RouteAdded(ours("100.0.0.2/32", &[via("10.0.1.7", 1)])));
-    assert_eq!(bench.run(), ["withdraw 100.0.0.2/32"], "with our marks, but nobody wants it");
-}
-
-#[test]
-fn late_notifications_are_not_mistaken_for_interference() {
-    let mut bench = Bench::new();
-    let (first, second) =
-        (ours("100.0.0.1/32", &[via("10.0.1.100", 1)]), ours("100.0.0.1/32", &[via("10.0.1.101", 1)]));
-    // Two operations are acknowledged before the notification of the first arrives.
-    for gateway in ["10.0.1.100", "10.0.1.101"] {
-        bench.want("100.0.0.1/32", &[gateway]);
-        let op = bench.fib.poll_op().expect("an operation");
-        bench.fib.acknowledge(&op, Ok(()));
-    }
-    bench.tell(HostEvent::RouteSet(first.clone()));
-    assert_eq!(bench.run(), Vec::<String>::new());
-    bench.tell(HostEvent::RouteSet(second));
-    bench.tell(HostEvent::RouteSet(first));
-    assert_eq!(bench.run(), ["replace 100.0.0.1/32"], "from now on it is interference");
-
-    // A notification that never comes is noticed by the second audit.
-    bench.want("100.0.0.2/32", &["10.0.1.100"]);
-    let op = bench.fib.poll_op().expect("an operation");
-    bench.fib.acknowledge(&op, Ok(()));
-    bench.fib.adopt(&bench.host);
-    assert_eq!(bench.run(), Vec::<String>::new());
-    bench.fib.adopt(&bench.host);
-    assert_eq!(bench.run(), ["install 100.0.0.2/32"]);
-}
-
-#[test]
-fn what_the_kernel_loses_before_its_answer_comes_is_installed_again() {
-    let mut bench = Bench::new();
-    let route = ours("100.0.0.1/32", &[via("10.0.1.100", 1)]);
-    bench.want("100.0.0.1/32", &["10.0.1.100"]);
-    let op = bench.fib.poll_op().expect("an operation");
-    bench.tell(HostEvent::RouteSet(route.clone()));
-    bench.tell(HostEvent::RouteRemoved(route));
-    bench.fib.acknowledge(&op, Ok(()));
-    assert_eq!(bench.run(), ["install 100.0.0.1/32"]);
-}
-
-#[test]
-fn a_route_that_is_gone_is_installed_and_not_replaced() {
-    let mut bench = Bench::new();
-    let route = ours("100.0.0.1/32", &[via("10.0.1.100", 1)]);
-    bench.want("100.0.0.1/32", &["10.0.1.100"]);
-    let op = bench.fib.poll_op().expect("an operation");
-    bench.fib.acknowledge(&op, Ok(()));
-    bench.tell(HostEvent::RouteSet(route.clone()));
-    bench.want("100.0.0.1/32", &["10.0.1.101"]);
-    let op = bench.fib.poll_op().expect("an operation");
-    bench.tell(HostEvent::RouteRemoved(route));
-    bench.fib.acknowledge(&op, Err("No such file or directory".to_owned()));
-    bench.fib.retry_failed();
-    assert_eq!(bench.run(), ["install 100.0.0.1/32"]);
 }

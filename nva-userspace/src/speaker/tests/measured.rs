@@ -35,6 +35,7 @@ fn machine(address: IpAddr) -> Snapshot {
             route(&format!("{a}.{b}.{c}.0/24"), None, ETH0),
             route("0.0.0.0/0", Some(&format!("{a}.{b}.{c}.1")), ETH0),
         ],
+        audit: None,
     }
 }
 

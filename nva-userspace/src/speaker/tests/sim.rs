@@ -552,6 +552,7 @@ pub fn machine(address: IpAddr, loopbacks: &[IpAddr]) -> Snapshot {
         neighbours: Vec::new(),
         next_hops: Some(Vec::new()),
         routes: vec![route(subnet, None, ETH0), route(default, Some(gateway), ETH0)],
+        audit: None,
     }
 }
 

@@ -25,6 +25,7 @@ pub struct Arrays<N> {
     /// Nodes of a former process that were not asked for so far, by their first word.
     adopted: BTreeSet<u32>,
     overflowed: usize,
+    written: u64,
 }
 
 /// What is in a block of words.
@@ -59,6 +60,7 @@ impl<N: Memory<u64>> Arrays<N> {
             retired: Vec::new(),
             adopted: BTreeSet::new(),
             overflowed: 0,
+            written: 0,
         }
     }
 
@@ -163,6 +165,11 @@ impl<N: Memory<u64>> Arrays<N> {
         self.overflowed
     }
 
+    /// How many words were written so far.
+    pub fn written(&self) -> u64 {
+        self.written
+    }
+
     /// How many nodes wait for a grace period.
     pub fn retired(&self) -> usize {
         self.retired.len()
@@ -215,6 +222,7 @@ impl<N: Memory<u64>> Arrays<N> {
         for (position, word) in (first as usize..).zip(words) {
             if self.memory.load(position) != *word {
                 self.memory.store(position, *word);
+                self.written += 1;
             }
         }
     }

@@ -37,6 +37,8 @@ pub struct Trie<R, N> {
     nodes: HashMap<u32, Node>,
     prefixes: usize,
     synchronised: bool,
+    /// Words of the root that were written so far.
+    written: u64,
 }
 
 impl<R: Memory<u64>, N: Memory<u64>> Trie<R, N> {
@@ -49,6 +51,7 @@ impl<R: Memory<u64>, N: Memory<u64>> Trie<R, N> {
             nodes: HashMap::new(),
             prefixes: 0,
             synchronised: false,
+            written: 0,
         };
         trie.forget();
         trie
@@ -140,6 +143,11 @@ impl<R: Memory<u64>, N: Memory<u64>> Trie<R, N> {
         self.arrays.overflowed()
     }
 
+    /// How many words were written so far.
+    pub fn written(&self) -> u64 {
+        self.written + self.arrays.written()
+    }
+
     /// How many nodes' words wait for a grace period.
     pub fn retired(&self) -> usize {
         self.arrays.retired()
@@ -212,6 +220,7 @@ impl<R: Memory<u64>, N: Memory<u64>> Trie<R, N> {
         let word = word.to_word();
         if self.root.load(index) != word {
             self.root.store(index, word);
+            self.written += 1;
         }
     }
 
