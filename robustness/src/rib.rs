@@ -121,7 +121,7 @@ fn choose(mut routes: Vec<&Route>, metrics: &Metrics, ignore_med: bool) -> Optio
         let neighbour = |route: &Route| {
             route.attributes.as_path.asns().next().or(match &route.source.kind {
                 SourceKind::Peer { asn, .. } => Some(*asn),
-                SourceKind::Local | SourceKind::Aggregate => None,
+                SourceKind::Local | SourceKind::Aggregate | SourceKind::Redistributed(_) => None,
             })
         };
         let med = |route: &Route| route.attributes.med.unwrap_or(0);

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::error::Problems;
-use super::file::{AggregateTable, Text};
+use super::file::AggregateTable;
+use super::policies::chain_of_our_own;
 use super::values::{own_prefix, parse_all};
 use crate::net::Prefix;
-use crate::policy::{AnyCommunity, Chain, Disposition, Policy, Statement};
+use crate::policy::{AnyCommunity, Chain, Disposition, Policy};
 use crate::speaker::{AggregateConfig, Originate};
 
 /// Understands all aggregates; one with problems is left out, and its problems are noted.
@@ -20,9 +21,10 @@ pub(super) fn build(
     let mut known = BTreeSet::new();
     let mut built = Vec::new();
     for table in tables {
-        let contributors = table.contributors.as_deref().map(|names| chain(names, policies, problems));
+        let contributors =
+            table.contributors.as_deref().map(|names| chain_of_our_own(names, "an aggregate", policies, problems));
         let policy = match &table.policy {
-            Some(names) => chain(names, policies, problems),
+            Some(names) => chain_of_our_own(names, "an aggregate", policies, problems),
             None => Chain { policies: Vec::new(), default: Disposition::Accept },
         };
         let communities = parse_all::<AnyCommunity>(&table.communities, problems).into_iter().collect();
@@ -57,27 +59,4 @@ fn check_prefix(table: &AggregateTable, prefix: Prefix, originate: &Originate, p
         let advice = "it comes before a default route of DHCP: set discard = false";
         problems.add(place, format_args!("this would drop all that has no longer route, and {advice}"));
     }
-}
-
-/// Policies in a row. There is neither a peer nor a next hop for them to decide about.
-fn chain(names: &[Text], policies: &BTreeMap<String, Arc<Policy>>, problems: &mut Problems<'_>) -> Chain {
-    let mut found = Vec::new();
-    for name in names {
-        let Some(policy) = policies.get(name.get_ref()) else {
-            problems.add(name.span(), format_args!("there is no [[policy]] named {:?}", name.get_ref()));
-            continue;
-        };
-        let misplaced = |statement: &Statement| {
-            let actions = &statement.actions;
-            let next_hop = actions.next_hop.map(|_| "next-hop");
-            let to = statement.matches.asks_where_to().then_some("to");
-            next_hop.or(to).or(actions.honour_blackhole.then_some("honour-blackhole"))
-        };
-        if let Some(key) = policy.find_in_statements(&misplaced) {
-            let why = "an aggregate has no peer that it comes from or goes to";
-            problems.add(name.span(), format_args!("policy {:?} has {key}, but {why}", name.get_ref()));
-        }
-        found.push(Arc::clone(policy));
-    }
-    Chain { policies: found, default: Disposition::Reject }
 }

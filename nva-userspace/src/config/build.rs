@@ -10,7 +10,8 @@ use super::error::Problems;
 use super::file::{AsnText, FibTable, File, OriginateTable, RouterTable, Text, XdpTable};
 use super::values::own_prefix;
 use super::{
-    BGP_PORT, Config, DEFAULT_CONTROL_SOCKET, XdpConfig, aggregates, azure, listen, peers, policies, security,
+    BGP_PORT, Config, DEFAULT_CONTROL_SOCKET, XdpConfig, aggregates, azure, listen, peers, policies, redistribute,
+    security,
 };
 use crate::fib::FibConfig;
 use crate::net::{Asn, RouterId};
@@ -44,6 +45,7 @@ pub(super) fn build(file: File, text: &str, problems: &mut Problems<'_>) -> Opti
     let policies = policies::build(&file.policy, &sets, problems);
     let originate = originate(file.originate, problems);
     let aggregates = aggregates::build(&file.aggregate, &originate, &policies, problems);
+    let redistribute = redistribute::build(&file.redistribute, &policies, problems);
     let reconcile_after = Duration::from_secs(u64::from(file.fib.reconcile_after));
     let fib = fib(&file.fib, problems);
     let audit_interval = audit_interval(&file.fib, problems);
@@ -71,6 +73,7 @@ pub(super) fn build(file: File, text: &str, problems: &mut Problems<'_>) -> Opti
             listen: ranges,
             decision,
             originate,
+            redistribute,
             aggregates,
             vnet,
             fib,

@@ -55,6 +55,9 @@ pub struct File {
     /// `[originate]`
     #[serde(default)]
     pub originate: OriginateTable,
+    /// `[[redistribute]]`
+    #[serde(default)]
+    pub redistribute: Vec<RedistributeTable>,
     /// `[[aggregate]]`
     #[serde(default)]
     pub aggregate: Vec<AggregateTable>,
@@ -302,6 +305,18 @@ pub struct OriginateTable {
     /// Prefixes that are originated in any case.
     #[serde(default)]
     pub prefixes: Vec<Text>,
+}
+
+/// `[[redistribute]]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct RedistributeTable {
+    /// Whose routes in the kernel are originated.
+    pub protocol: Text,
+    /// In which routing table they are.
+    pub table: Option<Spanned<u32>>,
+    /// Policies by which they are, and that change them before anybody is told.
+    pub policy: Option<Vec<Text>>,
 }
 
 /// `[[aggregate]]`

@@ -13,6 +13,7 @@ mod limits;
 mod listen;
 mod peers;
 mod policies;
+mod redistribute;
 mod restart;
 mod roles;
 mod security;

@@ -28,12 +28,7 @@ where
 /// Parses a prefix that others are to be told of as ours.
 pub(super) fn own_prefix(text: &Text, problems: &mut Problems<'_>) -> Option<Prefix> {
     let prefix = parse::<Prefix>(text, problems)?;
-    // RFC 3927 §7: not even where peers' routes to them are taken.
-    let is_link_local = |prefix: Prefix| match prefix.address() {
-        IpAddr::V4(address) => address.is_link_local() && prefix.len() >= 16,
-        IpAddr::V6(_) => false,
-    };
-    if let Some(what) = prefix.reserved_for().or(is_link_local(prefix).then_some("a single link")) {
+    if let Some(what) = prefix.untold_for() {
         problems.add(text.span(), format_args!("{prefix} is reserved for {what}: nobody may be told of it"));
     }
     Some(prefix)

@@ -236,7 +236,7 @@ impl HostState {
     }
 
     /// Whether a link is up for at least one hop. A route without hops (a blackhole) needs none.
-    fn is_usable(&self, route: &HostRoute) -> bool {
+    pub fn is_usable(&self, route: &HostRoute) -> bool {
         match self.kind(route) {
             RouteKind::Unicast | RouteKind::Multicast => self.hops(route).iter().any(|hop| self.is_up(hop.link)),
             RouteKind::Local

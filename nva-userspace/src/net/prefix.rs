@@ -117,6 +117,15 @@ impl Prefix {
         }
     }
 
+    /// The same for what others may be told of as ours: IPv4's link-local addresses stay on their link (RFC 3927 §7).
+    pub fn untold_for(self) -> Option<&'static str> {
+        let is_link_local = match self.address() {
+            IpAddr::V4(address) => address.is_link_local() && self.len() >= 16,
+            IpAddr::V6(_) => false,
+        };
+        self.reserved_for().or(is_link_local.then_some("a single link"))
+    }
+
     /// Whether the address lies in the prefix; never across families.
     pub fn contains(self, address: IpAddr) -> bool {
         self.0.contains(&address)

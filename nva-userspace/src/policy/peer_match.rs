@@ -13,10 +13,12 @@ use crate::route::{Source, SourceKind};
 /// A condition on a source of routes, or on who is told of one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum PeerMatch {
-    /// This router itself, aggregates included.
+    /// This router itself, with aggregates and what is redistributed.
     Local,
     /// An aggregate of this router.
     Aggregate,
+    /// A route in this router's kernel that somebody else than BGP has installed.
+    Redistributed,
     /// Any peer in our AS.
     Internal,
     /// Any peer in another AS.
@@ -52,7 +54,7 @@ impl<'a> Party<'a> {
     /// The peer that a route was learned from; `None` for what this router originates.
     pub fn of(source: &'a Source) -> Option<Party<'a>> {
         match &source.kind {
-            SourceKind::Local | SourceKind::Aggregate => None,
+            SourceKind::Local | SourceKind::Aggregate | SourceKind::Redistributed(_) => None,
             SourceKind::Peer { name, group, asn, address, .. } => Some(Party {
                 name,
                 group: group.as_deref(),
@@ -68,14 +70,16 @@ impl<'a> Party<'a> {
 impl PeerMatch {
     /// Whether it holds for where a route comes from.
     pub fn holds_for(&self, source: &Source) -> bool {
-        self.holds(Party::of(source)) || *self == PeerMatch::Aggregate && source.is_aggregate()
+        self.holds(Party::of(source))
+            || *self == PeerMatch::Aggregate && source.is_aggregate()
+            || *self == PeerMatch::Redistributed && source.is_redistributed()
     }
 
     /// Whether it holds for this peer; `None` is this router itself.
     pub fn holds(&self, party: Option<Party<'_>>) -> bool {
         let Some(party) = party else { return *self == PeerMatch::Local };
         match self {
-            PeerMatch::Local | PeerMatch::Aggregate => false,
+            PeerMatch::Local | PeerMatch::Aggregate | PeerMatch::Redistributed => false,
             PeerMatch::Internal => !party.external,
             PeerMatch::External => party.external,
             PeerMatch::Peer(name) => party.name == name,
@@ -89,7 +93,7 @@ impl PeerMatch {
 /// Text that is not a condition on a peer.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error(
-    "{text:?} is no peer: write `local`, `aggregate`, `internal`, `external`, `peer NAME`, `group NAME`, `as 65100-65109` or \
+    "{text:?} is no peer: write `local`, `aggregate`, `redistributed`, `internal`, `external`, `peer NAME`, `group NAME`, `as 65100-65109` or \
      `address 10.0.0.0/8`"
 )]
 pub struct PeerMatchError {
@@ -103,6 +107,7 @@ impl FromStr for PeerMatch {
         let parsed = match text.split_once(' ').map(|(kind, rest)| (kind, rest.trim())) {
             None if text == "local" => Some(PeerMatch::Local),
             None if text == "aggregate" => Some(PeerMatch::Aggregate),
+            None if text == "redistributed" => Some(PeerMatch::Redistributed),
             None if text == "internal" => Some(PeerMatch::Internal),
             None if text == "external" => Some(PeerMatch::External),
             Some(("peer", name)) if !name.is_empty() => Some(PeerMatch::Peer(name.to_owned())),
@@ -125,6 +130,7 @@ impl fmt::Display for PeerMatch {
         match self {
             PeerMatch::Local => f.write_str("local"),
             PeerMatch::Aggregate => f.write_str("aggregate"),
+            PeerMatch::Redistributed => f.write_str("redistributed"),
             PeerMatch::Internal => f.write_str("internal"),
             PeerMatch::External => f.write_str("external"),
             PeerMatch::Peer(name) => write!(f, "peer {name}"),
@@ -138,6 +144,7 @@ impl fmt::Display for PeerMatch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::RouteProtocol;
 
     #[test]
     fn peers_as_text() {
@@ -179,6 +186,7 @@ mod tests {
             ("external", true, false),
             ("peer nva0", true, false),
             ("peer nva1", false, false),
+            ("redistributed", false, false),
             ("peer leaves", false, false),
             ("peer local", false, false),
             ("group leaves", true, false),
@@ -192,8 +200,10 @@ mod tests {
             assert_eq!((peer.holds(Some(leaf)), peer.holds(None)), (of_leaf, of_us), "{text}");
         }
         let own = |kind| Source { kind, local_asn: Asn(65000) };
-        let holds = |peer: PeerMatch| [SourceKind::Local, SourceKind::Aggregate].map(|kind| peer.holds_for(&own(kind)));
-        assert_eq!(holds(PeerMatch::Local), [true, true]);
-        assert_eq!(holds(PeerMatch::Aggregate), [false, true]);
+        let kinds = [SourceKind::Local, SourceKind::Aggregate, SourceKind::Redistributed(RouteProtocol::KERNEL)];
+        let holds = |peer: PeerMatch| kinds.clone().map(|kind| peer.holds_for(&own(kind)));
+        assert_eq!(holds(PeerMatch::Local), [true, true, true]);
+        assert_eq!(holds(PeerMatch::Aggregate), [false, true, false]);
+        assert_eq!(holds(PeerMatch::Redistributed), [false, false, true]);
     }
 }

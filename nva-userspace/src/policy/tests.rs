@@ -28,7 +28,7 @@ fn from(kind: SourceKind, prefix: &str, attributes: PathAttributes) -> Route {
     Route {
         prefix: prefix.parse().expect(prefix),
         next_hop: match &kind {
-            SourceKind::Local | SourceKind::Aggregate => NextHop::Own,
+            SourceKind::Local | SourceKind::Aggregate | SourceKind::Redistributed(_) => NextHop::Own,
             SourceKind::Peer { address, .. } => NextHop::Via(*address),
         },
         attributes: attributes.into(),

@@ -288,7 +288,7 @@ fn med(route: &Route) -> u32 {
 /// route server). Where the path has none, the peer's AS: for an internal peer that is our own, as the RFC wants it.
 fn neighbour_as(route: &Route) -> Asn {
     let sender = match &route.source.kind {
-        SourceKind::Local | SourceKind::Aggregate => route.source.local_asn,
+        SourceKind::Local | SourceKind::Aggregate | SourceKind::Redistributed(_) => route.source.local_asn,
         SourceKind::Peer { asn, .. } => *asn,
     };
     route.attributes.as_path.neighbour_as().unwrap_or(sender)
@@ -297,7 +297,7 @@ fn neighbour_as(route: &Route) -> Asn {
 /// The BGP Identifier of who brought the route into our AS, or of the peer where no reflector says who that was.
 fn originator(route: &Route) -> Option<RouterId> {
     match &route.source.kind {
-        SourceKind::Local | SourceKind::Aggregate => None,
+        SourceKind::Local | SourceKind::Aggregate | SourceKind::Redistributed(_) => None,
         SourceKind::Peer { router_id, .. } => Some(originator_id(route).unwrap_or(*router_id)),
     }
 }
@@ -314,7 +314,7 @@ fn clusters(route: &Route) -> usize {
 /// What tells peers apart at last; the number only makes the order total.
 fn peer_order(route: &Route) -> Option<(IpAddr, PeerId)> {
     match &route.source.kind {
-        SourceKind::Local | SourceKind::Aggregate => None,
+        SourceKind::Local | SourceKind::Aggregate | SourceKind::Redistributed(_) => None,
         SourceKind::Peer { id, address, .. } => Some((*address, *id)),
     }
 }

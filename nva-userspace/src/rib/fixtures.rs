@@ -37,7 +37,7 @@ pub(super) fn peer_with(id: u8, asn: u32, router_id: RouterId, address: IpAddr) 
 /// A route to 203.0.113.0/24 by way of the peer's own address, with this AS path.
 pub(super) fn route(source: &Arc<Source>, as_path: &[u32]) -> Route {
     let next_hop = match &source.kind {
-        SourceKind::Local | SourceKind::Aggregate => NextHop::Own,
+        SourceKind::Local | SourceKind::Aggregate | SourceKind::Redistributed(_) => NextHop::Own,
         SourceKind::Peer { address, .. } => NextHop::Via(*address),
     };
     let as_path = AsPath::sequence(as_path.iter().copied().map(Asn));

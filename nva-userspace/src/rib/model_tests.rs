@@ -114,7 +114,9 @@ fn keep_lowest<K: Ord>(routes: &mut Vec<Route>, key: impl Fn(&Route) -> K) {
 
 fn peer_key(route: &Route) -> (std::net::Ipv4Addr, Option<IpAddr>) {
     match &route.source.kind {
-        SourceKind::Local | SourceKind::Aggregate => (std::net::Ipv4Addr::UNSPECIFIED, None),
+        SourceKind::Local | SourceKind::Aggregate | SourceKind::Redistributed(_) => {
+            (std::net::Ipv4Addr::UNSPECIFIED, None)
+        }
         SourceKind::Peer { router_id, address, .. } => (*router_id, Some(*address)),
     }
 }
@@ -137,7 +139,7 @@ fn choose(mut routes: Vec<Route>, metrics: &Metrics, config: DecisionConfig) -> 
         let neighbour = |route: &Route| match (&route.source.kind, route.attributes.as_path.asns().next()) {
             (_, Some(first)) => first,
             (SourceKind::Peer { asn, .. }, None) => *asn,
-            (SourceKind::Local | SourceKind::Aggregate, None) => LOCAL_ASN,
+            (SourceKind::Local | SourceKind::Aggregate | SourceKind::Redistributed(_), None) => LOCAL_ASN,
         };
         let med = |route: &Route| route.attributes.med.unwrap_or(0);
         let all = routes.clone();

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::net::{Asn, RouterId};
+use crate::net::{Asn, RouteProtocol, RouterId};
 
 /// A peer's number: given by the speaker, never reused while the speaker lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -24,6 +24,8 @@ pub enum SourceKind {
     Local,
     /// Originated here too, for longer prefixes that contribute to it (RFC 4271 §9.2.2.2).
     Aggregate,
+    /// Originated here too, since somebody else has installed a route to it in the kernel.
+    Redistributed(RouteProtocol),
     /// Learned from a BGP peer.
     Peer {
         /// Its number.
@@ -45,7 +47,7 @@ impl Source {
     /// The peer's number; `None` for what is originated here.
     pub fn peer(&self) -> Option<PeerId> {
         match &self.kind {
-            SourceKind::Local | SourceKind::Aggregate => None,
+            SourceKind::Local | SourceKind::Aggregate | SourceKind::Redistributed(_) => None,
             SourceKind::Peer { id, .. } => Some(*id),
         }
     }
@@ -53,7 +55,7 @@ impl Source {
     /// Whether the route was originated here, as an aggregate or otherwise.
     pub fn is_local(&self) -> bool {
         match self.kind {
-            SourceKind::Local | SourceKind::Aggregate => true,
+            SourceKind::Local | SourceKind::Aggregate | SourceKind::Redistributed(_) => true,
             SourceKind::Peer { .. } => false,
         }
     }
@@ -63,16 +65,22 @@ impl Source {
         self.kind == SourceKind::Aggregate
     }
 
+    /// Whether the route was originated here for one in the kernel.
+    pub fn is_redistributed(&self) -> bool {
+        matches!(self.kind, SourceKind::Redistributed(_))
+    }
+
     /// Whether the route was learned from a peer in another AS.
     pub fn is_external(&self) -> bool {
         matches!(&self.kind, SourceKind::Peer { asn, .. } if *asn != self.local_asn)
     }
 
-    /// The name to show: the peer's, or `local` or `aggregate`.
+    /// The name to show: the peer's, `local` or `aggregate`, or the kernel's protocol.
     pub fn name(&self) -> &str {
         match &self.kind {
             SourceKind::Local => "local",
             SourceKind::Aggregate => "aggregate",
+            SourceKind::Redistributed(protocol) => protocol.name().unwrap_or("redistributed"),
             SourceKind::Peer { name, .. } => name,
         }
     }

@@ -16,7 +16,7 @@
 //! | `attribute` | one that nva does not know: its type and its octets, `99:0a0b`; a list |
 //! | `atomic-aggregate` | none |
 //! | `peer` | who announced it, by name |
-//! | `local`, `aggregate` | none: we originate it, for itself or for longer prefixes |
+//! | `local`, `aggregate`, `redistributed` | none: we originate it, for itself, for longer prefixes, or as our kernel has it |
 //!
 //! Not in it: the Partial bits (RFC 4271 §5), which no policy asks for.
 
@@ -49,6 +49,8 @@ pub enum Teller {
     Ourselves,
     /// Nobody: we originate it for longer prefixes.
     Aggregate,
+    /// Nobody: we originate it, as it is in our kernel.
+    Redistributed,
     /// The peer of this name.
     Peer(String),
 }
@@ -101,12 +103,15 @@ pub enum RouteTextProblem {
         next_hop: IpAddr,
     },
     /// Somebody else's route that is ours.
-    #[error("`local` and `aggregate` say that we originate the route: it has no `peer`, no `next-hop` and not both")]
+    #[error("`{words}` say that we originate the route: it has one of them, no `peer` and no `next-hop`", words = OURS.join("`, `"))]
     Local,
 }
 
+/// The words for a route that we originate.
+const OURS: [&str; 3] = ["local", "aggregate", "redistributed"];
+
 /// The words, in the order in which they are shown.
-const WORDS: [&str; 17] = [
+const WORDS: [&str; 18] = [
     "path",
     "next-hop",
     "origin",
@@ -124,6 +129,7 @@ const WORDS: [&str; 17] = [
     "peer",
     "local",
     "aggregate",
+    "redistributed",
 ];
 
 impl RouteText {
@@ -199,6 +205,7 @@ impl Display for RouteText {
             None => Ok(()),
             Some(Teller::Ourselves) => f.write_str(" local"),
             Some(Teller::Aggregate) => f.write_str(" aggregate"),
+            Some(Teller::Redistributed) => f.write_str(" redistributed"),
             Some(Teller::Peer(name)) => write!(f, " peer {}", quoted(name)),
         }
     }
@@ -282,14 +289,15 @@ impl Reading {
             "atomic-aggregate" => self.route.attributes.atomic_aggregate = true,
             "local" => self.route.from = Some(Teller::Ourselves),
             "aggregate" => self.route.from = Some(Teller::Aggregate),
+            "redistributed" => self.route.from = Some(Teller::Redistributed),
             word => {
                 let value = rest.next().ok_or_else(|| token.error(RouteTextProblem::NoValue(word)))?;
                 self.value(word, value)?;
             }
         }
-        let tellers = ["local", "aggregate", "peer"].iter().filter(|teller| self.seen.contains(teller)).count();
-        let is_ours = self.seen.contains(&"local") || self.seen.contains(&"aggregate");
-        if is_ours && (tellers > 1 || self.route.next_hop.is_some()) {
+        let ours = OURS.iter().filter(|teller| self.seen.contains(teller)).count();
+        let is_theirs = self.seen.contains(&"peer") || self.route.next_hop.is_some();
+        if ours > 1 || ours == 1 && is_theirs {
             return Err(token.error(RouteTextProblem::Local));
         }
         Ok(())
@@ -405,6 +413,7 @@ mod tests {
             "10.0.0.0/24 peer 'a \"quote\"'",
             "10.0.0.0/24 local",
             "10.0.0.0/24 aggregate",
+            "10.0.0.0/24 redistributed",
         ] {
             assert_eq!(text.parse::<RouteText>().expect(text).to_string(), text);
         }
@@ -455,9 +464,20 @@ mod tests {
             ("10.0.0.0/8 attribute 256:", "column 22: `attribute`: "),
             ("é10.0.0.0/8 med", "column 1: "),
             ("10.0.0.0/8 peer é med x", "column 23: `med`: "),
-            ("10.0.0.0/8 local next-hop 1.1.1.1", "column 18: `local` and `aggregate` say that we originate the route"),
-            ("10.0.0.0/8 aggregate local", "column 22: `local` and"),
-            ("10.0.0.0/8 peer a local", "column 19: `local` and"),
+            (
+                "10.0.0.0/8 local next-hop 1.1.1.1",
+                "column 18: `local`, `aggregate`, `redistributed` say that we originate",
+            ),
+            (
+                "10.0.0.0/8 redistributed local",
+                "column 26: `local`, `aggregate`, `redistributed` say that we originate",
+            ),
+            (
+                "10.0.0.0/8 peer a redistributed",
+                "column 19: `local`, `aggregate`, `redistributed` say that we originate",
+            ),
+            ("10.0.0.0/8 aggregate local", "column 22: `local`, `aggregate`"),
+            ("10.0.0.0/8 peer a local", "column 19: `local`, `aggregate`"),
         ] {
             let found = text.parse::<RouteText>().expect_err(text).to_string();
             assert!(found.starts_with(error), "{text}: {found}");

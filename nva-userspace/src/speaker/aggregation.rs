@@ -22,6 +22,9 @@ pub enum Unformed {
     /// The same prefix is originated in any case.
     #[error("its prefix is that of an interface, which is originated instead")]
     Originated,
+    /// The kernel has a route to the same prefix, which is told.
+    #[error("the kernel has a route to the same prefix, which is redistributed instead")]
+    Redistributed,
 }
 
 impl Speaker {
@@ -47,7 +50,7 @@ impl Speaker {
         let aggregate = self.aggregates.get(prefix);
         let formed = aggregate.and_then(|one| one.formed(&self.aggregate_source, self.config.router_id));
         self.suppress_unless(prefix, matches!(formed, Some(Err(_))));
-        let aggregate = self.aggregates.get(prefix).filter(|_| !self.originated.contains(&prefix));
+        let aggregate = self.aggregates.get(prefix).filter(|_| self.hiding(prefix).is_none());
         let route = aggregate.and_then(|aggregate| {
             let attributes = self.interner.intern(formed?.ok()?);
             Some(aggregate.route(attributes, &self.aggregate_source))
@@ -81,14 +84,20 @@ impl Speaker {
 
     /// Why an aggregate is not there; `None` if it is.
     pub fn unformed(&self, aggregate: &Aggregate) -> Option<Unformed> {
-        if self.originated.contains(&aggregate.prefix()) {
-            return Some(Unformed::Originated);
+        if let Some(hiding) = self.hiding(aggregate.prefix()) {
+            return Some(hiding);
         }
         match aggregate.formed(&self.aggregate_source, self.config.router_id) {
             None => Some(Unformed::NoContributor),
             Some(Err(decider)) => Some(Unformed::Policy(decider)),
             Some(Ok(_)) => None,
         }
+    }
+
+    /// What is originated in the place of an aggregate.
+    fn hiding(&self, prefix: Prefix) -> Option<Unformed> {
+        let originated = self.originated.contains(&prefix).then_some(Unformed::Originated);
+        originated.or_else(|| self.redistributed.contains(&prefix).then_some(Unformed::Redistributed))
     }
 
     /// ASes began or ceased to contribute to an aggregate: peers in them are told of the contributors instead of it, or

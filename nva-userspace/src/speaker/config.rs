@@ -8,7 +8,7 @@ use super::limits::Limits;
 use crate::bfd;
 use crate::fib::FibConfig;
 use crate::fsm::{Negotiated, SessionConfig};
-use crate::net::{Asn, Prefix, RouterId};
+use crate::net::{Asn, Prefix, RouteProtocol, RouterId};
 use crate::policy::{Chain, Communities, NextHopMode};
 use crate::rib::DecisionConfig;
 
@@ -27,6 +27,8 @@ pub struct SpeakerConfig {
     pub decision: DecisionConfig,
     /// What we originate.
     pub originate: Originate,
+    /// What of the kernel's routes we originate; the first that fits a route counts.
+    pub redistribute: Vec<RedistributeConfig>,
     /// Routes of our own for many longer ones.
     pub aggregates: Vec<AggregateConfig>,
     /// The VNet and those that it is peered with: where next hops may be that Azure Route Servers are told. Empty: nobody
@@ -168,6 +170,26 @@ pub struct AggregateConfig {
     pub policy: Chain,
     /// Whether packets for it that no longer prefix takes are dropped: by a route in the kernel.
     pub discard: bool,
+}
+
+/// Which of the kernel's routes we originate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RedistributeConfig {
+    /// Whose routes.
+    pub from: RedistributeFrom,
+    /// In which of the kernel's tables they are.
+    pub table: u32,
+    /// Which of them, and with which attributes, before peers' export policies.
+    pub policy: Chain,
+}
+
+/// Whose routes in the kernel we originate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RedistributeFrom {
+    /// The subnets that interfaces are connected to.
+    Connected,
+    /// What this protocol has installed.
+    Protocol(RouteProtocol),
 }
 
 /// What is originated.

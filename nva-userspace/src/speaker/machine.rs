@@ -38,6 +38,7 @@ impl Speaker {
             // What is told may change with a next hop's interface although the selected route is what it was.
             self.decide_again(self.rib.prefixes_through(&changed));
         }
+        self.redistribute_again(delta.routes.iter().copied());
         if !delta.links.is_empty() || !delta.addresses.is_empty() {
             self.originate();
             // Whether a received next hop is ours or on a subnet of ours (RFC 4271 §6.3) is a function of our addresses: a
@@ -62,6 +63,7 @@ impl Speaker {
         }
         for prefix in wanted.difference(&self.originated) {
             self.outputs.push_back(Output::Notice(Notice::Originated(*prefix)));
+            self.redistributed.remove(prefix);
             let attributes = self.interner.intern(PathAttributes::default());
             let source = Arc::clone(&self.local);
             let route = Route { prefix: *prefix, next_hop: NextHop::Own, attributes, source };
@@ -69,8 +71,11 @@ impl Speaker {
         }
         let gone: Vec<Prefix> = self.originated.difference(&wanted).copied().collect();
         self.originated = wanted;
-        // What was originated in any case hid the aggregate of the same prefix.
-        deltas.extend(gone.into_iter().filter_map(|prefix| self.originate_aggregate(prefix)));
+        // What was originated in any case hid the kernel's route and the aggregate of the same prefix.
+        deltas.extend(gone.into_iter().filter_map(|prefix| {
+            let redistributed = self.redistribute(prefix);
+            redistributed.or_else(|| self.originate_aggregate(prefix))
+        }));
         self.spread(deltas);
     }
 }

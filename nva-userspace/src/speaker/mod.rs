@@ -28,6 +28,7 @@ mod operate;
 mod originate;
 mod peer;
 mod peers;
+mod redistribute;
 mod refresh;
 mod reload;
 mod restart;
@@ -42,7 +43,10 @@ mod work;
 pub use aggregates::{Aggregate, Aggregates};
 pub use aggregation::Unformed;
 pub use as_path::{AsPathRules, LocalAs, OwnAses, RemovePrivateAs};
-pub use config::{AggregateConfig, BfdConfig, ListenConfig, Originate, PeerConfig, PeerKind, SpeakerConfig};
+pub use config::{
+    AggregateConfig, BfdConfig, ListenConfig, Originate, PeerConfig, PeerKind, RedistributeConfig, RedistributeFrom,
+    SpeakerConfig,
+};
 pub use diverse::{PathNumber, Share, export_selected};
 pub use event::{Input, Notice, Output};
 pub use export::{Exported, Receiver, Surroundings, Unexported, export};
@@ -89,6 +93,7 @@ pub struct Speaker {
     aggregates: Aggregates,
     aggregate_source: Arc<Source>,
     originated: BTreeSet<Prefix>,
+    redistributed: BTreeSet<Prefix>,
     fib: Option<Fib>,
     /// When the kernel is asked again for what it refused.
     retry_fib_at: Option<Instant>,
@@ -145,6 +150,7 @@ impl Speaker {
             aggregates: Aggregates::new(&config.aggregates),
             aggregate_source: Arc::new(Source { kind: SourceKind::Aggregate, local_asn: config.asn }),
             originated: BTreeSet::new(),
+            redistributed: BTreeSet::new(),
             retry_fib_at: None,
             audit_fib_at: None,
             startup: Startup::new(config.reconcile_after),

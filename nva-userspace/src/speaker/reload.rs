@@ -44,6 +44,8 @@ pub enum Change {
     Decision,
     /// What is originated.
     Originate,
+    /// Which of the kernel's routes are.
+    Redistribute,
     /// Routes of our own for many longer ones.
     Aggregates,
     /// Which next hops route servers are told.
@@ -75,6 +77,7 @@ impl Change {
             | Change::Description(peer) => Some(peer),
             Change::Decision
             | Change::Originate
+            | Change::Redistribute
             | Change::Aggregates
             | Change::Vnet
             | Change::Listen
@@ -98,6 +101,7 @@ impl fmt::Display for Change {
             Change::Description(_) => "description",
             Change::Decision => "every best route is chosen again",
             Change::Originate => "originated prefixes follow",
+            Change::Redistribute => "redistributed routes of the kernel follow",
             Change::Aggregates => "aggregates are formed anew where they are others",
             Change::Vnet => "route servers are told what is another now, as the VNet is",
             Change::Listen => "other ranges or limits of peers that connect",
@@ -162,6 +166,9 @@ impl Speaker {
         }
         if old.originate != new.originate {
             changes.push(Change::Originate);
+        }
+        if old.redistribute != new.redistribute {
+            changes.push(Change::Redistribute);
         }
         if old.aggregates != new.aggregates {
             changes.push(Change::Aggregates);
@@ -280,6 +287,7 @@ impl Speaker {
                 );
             }
             (Change::Originate, _) => self.originate(),
+            (Change::Redistribute, _) => self.redistribute_all(),
             (Change::Aggregates, _) => self.aggregate_again(),
             (Change::Vnet, _) => {
                 let servers = self.peers.iter().filter(|peer| peer.config.kind == PeerKind::RouteServer);

@@ -20,6 +20,8 @@ pub(super) struct Work {
     shortened_to: usize,
     /// Peers that there are no more, whose routes have yet to go.
     departed: BTreeSet<PeerId>,
+    /// Prefixes whose routes in the kernel may be others, and are told of.
+    redistributed: BTreeSet<Prefix>,
     /// Prefixes whose paths have to be compared again.
     undecided: BTreeSet<Prefix>,
     /// The kernel's routes are to follow the Loc-RIB from here on.
@@ -31,6 +33,13 @@ pub(super) struct Work {
     /// Whether too many changes waited when this was looked at last, and how often that began.
     congested: bool,
     congestions: u64,
+}
+
+impl Work {
+    /// These prefixes' routes in the kernel may be others now.
+    pub(super) fn redistribute(&mut self, prefixes: BTreeSet<Prefix>) {
+        self.redistributed.extend(prefixes);
+    }
 }
 
 /// Who gets a turn next; everybody stands in it once.
@@ -114,6 +123,7 @@ impl Speaker {
     /// [`has_work`](Self::has_work), between all other calls; outputs may follow.
     pub fn work(&mut self, limit: usize, now: Instant) {
         let left = self.withdraw_departed(limit);
+        let left = self.redistribute_some(left);
         let left = self.decide_some(left);
         let left = self.install_some(left);
         self.take_in_some(left);
@@ -212,8 +222,12 @@ impl Speaker {
 
     /// Whether everything that came in has reached the Loc-RIB and the kernel's desired state.
     pub(super) fn is_settled(&self) -> bool {
-        let Work { departed, undecided, install, incoming, .. } = &self.work;
-        departed.is_empty() && undecided.is_empty() && install.is_none() && incoming.order.is_empty()
+        let Work { departed, redistributed, undecided, install, incoming, .. } = &self.work;
+        departed.is_empty()
+            && redistributed.is_empty()
+            && undecided.is_empty()
+            && install.is_none()
+            && incoming.order.is_empty()
     }
 
     fn withdraw_departed(&mut self, limit: usize) -> usize {
@@ -233,6 +247,15 @@ impl Speaker {
             }
         }
         left
+    }
+
+    fn redistribute_some(&mut self, limit: usize) -> usize {
+        for left in (0..limit).rev() {
+            let Some(prefix) = self.work.redistributed.pop_first() else { return left + 1 };
+            let delta = self.redistribute(prefix);
+            self.spread(delta);
+        }
+        0
     }
 
     fn decide_some(&mut self, limit: usize) -> usize {

@@ -13,6 +13,7 @@ mod examples;
 mod explain;
 mod forwarding;
 mod forwarding_ipv6;
+mod kernel_routes;
 mod peers;
 mod policy_command;
 mod policy_page;

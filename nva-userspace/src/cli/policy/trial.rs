@@ -12,7 +12,7 @@ use crate::cli::args::{Direction, PolicyTest};
 use crate::config::Config;
 use crate::fsm::RemoteAs;
 use crate::mrt::MrtPeer;
-use crate::net::{Asn, Prefix, RouterId};
+use crate::net::{Asn, Prefix, RouteProtocol, RouterId};
 use crate::policy::{self, Chain, Decider, Disposition, NextHopMode, Outcome, Party, Policy};
 use crate::route::{NextHop, PeerId, Route, RouteText, Source, SourceKind, Teller};
 use crate::speaker::{OwnAses, PeerConfig};
@@ -45,7 +45,7 @@ impl<'a> Trial<'a> {
     pub fn verdict(&self, text: &RouteText) -> anyhow::Result<Verdict> {
         let source = self.source(text)?;
         let next_hop = match (&source.kind, text.next_hop) {
-            (SourceKind::Local | SourceKind::Aggregate, _) => NextHop::Own,
+            (SourceKind::Local | SourceKind::Aggregate | SourceKind::Redistributed(_), _) => NextHop::Own,
             (SourceKind::Peer { .. }, Some(next_hop)) => NextHop::Via(next_hop),
             (SourceKind::Peer { address, .. }, None) => NextHop::Via(*address),
         };
@@ -72,6 +72,7 @@ impl<'a> Trial<'a> {
         let from = match &route.source.kind {
             SourceKind::Local => Some(Teller::Ourselves),
             SourceKind::Aggregate => Some(Teller::Aggregate),
+            SourceKind::Redistributed(_) => Some(Teller::Redistributed),
             SourceKind::Peer { name, .. } => Some(name).filter(|name| !name.is_empty()).cloned().map(Teller::Peer),
         };
         let attributes = (*route.attributes).clone();
@@ -111,7 +112,7 @@ impl<'a> Trial<'a> {
         };
         let sender = match &route.source.kind {
             SourceKind::Peer { address, .. } => *address,
-            SourceKind::Local | SourceKind::Aggregate => received,
+            SourceKind::Local | SourceKind::Aggregate | SourceKind::Redistributed(_) => received,
         };
         let known = match (mode, self.direction) {
             (NextHopMode::Address(address), _) => address,
@@ -170,7 +171,11 @@ impl<'a> Trial<'a> {
         let kind = match (&text.from, sender) {
             (Some(Teller::Ourselves), None) => SourceKind::Local,
             (Some(Teller::Aggregate), None) => SourceKind::Aggregate,
-            (Some(Teller::Ourselves | Teller::Aggregate), Some(_)) => bail!("a route of our own comes from no peer"),
+            // No condition tells one protocol from another.
+            (Some(Teller::Redistributed), None) => SourceKind::Redistributed(RouteProtocol::KERNEL),
+            (Some(Teller::Ourselves | Teller::Aggregate | Teller::Redistributed), Some(_)) => {
+                bail!("a route of our own comes from no peer")
+            }
             (Some(Teller::Peer(name)), Some(peer)) if *name != peer.name => {
                 bail!("`peer {name}` is not the peer that the routes come from: leave it out, or --peer {}", peer.name)
             }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use super::error::Problems;
 use super::file::{PolicyTable, StatementTable, Text};
-use crate::policy::{Policy, Statement};
+use crate::policy::{Chain, Disposition, Policy, Statement};
 
 /// How deep policies may call each other.
 const DEEPEST_CALL: usize = 16;
@@ -34,6 +34,35 @@ pub(super) fn build(tables: &[PolicyTable], sets: &Sets, problems: &mut Problems
         builder.policy(table, problems);
     }
     builder.built
+}
+
+/// Policies in a row for routes of our own, such as `what`. There is neither a peer nor a next hop for them to decide
+/// about.
+pub(super) fn chain_of_our_own(
+    names: &[Text],
+    what: &str,
+    policies: &BTreeMap<String, Arc<Policy>>,
+    problems: &mut Problems<'_>,
+) -> Chain {
+    let mut found = Vec::new();
+    for name in names {
+        let Some(policy) = policies.get(name.get_ref()) else {
+            problems.add(name.span(), format_args!("there is no [[policy]] named {:?}", name.get_ref()));
+            continue;
+        };
+        let misplaced = |statement: &Statement| {
+            let actions = &statement.actions;
+            let next_hop = actions.next_hop.map(|_| "next-hop");
+            let to = statement.matches.asks_where_to().then_some("to");
+            next_hop.or(to).or(actions.honour_blackhole.then_some("honour-blackhole"))
+        };
+        if let Some(key) = policy.find_in_statements(&misplaced) {
+            let why = format_args!("{what} has no peer that it comes from or goes to");
+            problems.add(name.span(), format_args!("policy {:?} has {key}, but {why}", name.get_ref()));
+        }
+        found.push(Arc::clone(policy));
+    }
+    Chain { policies: found, default: Disposition::Reject }
 }
 
 /// The line at which each statement of each policy begins.

@@ -81,6 +81,7 @@ impl Sets {
             PeerMatch::Group(name) => (!self.known_groups.contains(name)).then_some("[[peer-group]]"),
             PeerMatch::Local
             | PeerMatch::Aggregate
+            | PeerMatch::Redistributed
             | PeerMatch::Internal
             | PeerMatch::External
             | PeerMatch::Asn(_)

@@ -73,7 +73,7 @@ fn in_the_names_of_tables() {
             ("[[peers]]\n", "4:3: unknown key `peers`: did you mean `peer`?"),
             (
                 "[[neighbor]]\n",
-                "4:3: unknown key `neighbor`: this table has router, policy, prefix-set, as-path-set, community-set, next-hop-set, peer-set, peer-group, peer, azure, originate, aggregate, fib, xdp",
+                "4:3: unknown key `neighbor`: this table has router, policy, prefix-set, as-path-set, community-set, next-hop-set, peer-set, peer-group, peer, azure, originate, redistribute, aggregate, fib, xdp",
             ),
             (
                 "[peer]\nname = \"a\"\n",
@@ -204,7 +204,7 @@ fn in_a_policy() {
         ("communities = []", "7:25: an empty list matches no route: leave the key out to match every route"),
         (
             "source = \"rs0\"",
-            "7:20: \"rs0\" is no peer: write `local`, `aggregate`, `internal`, `external`, `peer NAME`, `group NAME`, `as 65100-65109` or `address 10.0.0.0/8`",
+            "7:20: \"rs0\" is no peer: write `local`, `aggregate`, `redistributed`, `internal`, `external`, `peer NAME`, `group NAME`, `as 65100-65109` or `address 10.0.0.0/8`",
         ),
     ];
     for (text, expected) in matches {

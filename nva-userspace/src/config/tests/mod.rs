@@ -238,6 +238,16 @@ fn what_would_do_nothing_or_clash_is_refused() {
         ("[[peer]]\nname = \"a\"\naddress = \"10.0.0.2\"\nkind = \"azure-route-server\"\nasn = 1\n", "always AS 65515"),
         ("[xdp]\ninterfaces = [\"a-name-that-is-too-long\"]\n", "cannot be the name"),
         ("[fib]\ntable = 255\n", "belong to the kernel"),
+        ("[[redistribute]]\nprotocol = \"bgp\"\n", "be their peer"),
+        ("[[redistribute]]\nprotocol = \"rip2\"\n", "no protocol of routes: write one of kernel, boot, static"),
+        ("[[redistribute]]\nprotocol = \"4\"\n[[redistribute]]\nprotocol = \"static\"\n", "twice"),
+        ("[[redistribute]]\nprotocol = \"static\"\ntable = 255\n", "254 is main"),
+        ("[[redistribute]]\nprotocol = \"static\"\npolicy = [\"p\"]\n", "no [[policy]] named \"p\""),
+        (
+            "[[redistribute]]\nprotocol = \"static\"\npolicy = [\"p\"]\n\
+             [[policy]]\nname = \"p\"\n[[policy.statement]]\nthen = { next-hop = \"self\", accept = true }\n",
+            "policy \"p\" has next-hop, but a route of the kernel's has no peer",
+        ),
         ("[fib]\naudit-interval = 9\n", "choose at least 10, or 0"),
         ("[fib]\ninstall = false\nsuppress-until-installed = true\n", "leave one of the two out"),
         (

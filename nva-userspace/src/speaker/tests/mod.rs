@@ -20,6 +20,7 @@ mod next_hop;
 mod operate;
 mod pitfalls;
 mod property;
+mod redistribute;
 mod refresh;
 mod reload;
 mod restart;
