@@ -18,9 +18,9 @@ pub use maps::{
 pub use reason::{Reason, Verdict};
 pub use tables::{
     BLOCK_ENTRIES, BUCKETS, DEFAULT_GROUP, DEFAULT_GROUP_6, FIRST_GROUP, GROUP_BITS, Group, GroupKind, MAX_IFINDEX,
-    NextHop, OVERFLOW_GROUP, Port, TABLE_24_ENTRIES, Table24, TableBlock, UNRESOLVED_NEXT_HOP, block_entry,
-    entry_block,
+    NextHop, OVERFLOW_GROUP, PART_ENTRIES, Port, TABLE_24_PARTS, Table24Part, TableBlock, UNRESOLVED_NEXT_HOP,
+    block_entry, entry_block,
 };
 
 /// The version of everything in this crate. Pinned maps live in a directory of this version and are never read by another.
-pub const LAYOUT_VERSION: u32 = 2;
+pub const LAYOUT_VERSION: u32 = 3;

@@ -1,6 +1,6 @@
 //! The maps: their names in the BPF object and in bpffs, and the values of the small ones.
 
-/// `Array<Table24>`, one element: the first 24 bits of a destination.
+/// `Array<Table24Part>`: the first 24 bits of a destination, one element for each first octet.
 pub const TABLE_24: &str = "TABLE_24";
 /// `Array<TableBlock>`: the last 8 bits of a destination, for the /24s that hold longer prefixes.
 pub const TABLE_8: &str = "TABLE_8";

@@ -6,8 +6,11 @@
 
 /// Interface indexes are below this; PORTS and DEVICES have that many entries.
 pub const MAX_IFINDEX: u32 = 1 << 16;
-/// Words in [`Table24`].
-pub const TABLE_24_ENTRIES: usize = 1 << 24;
+/// Parts of the table for the first 24 bits of an address: one for each first octet. In one piece it would be too large:
+/// before Linux 6.0, a map's element has at most 4 MiB.
+pub const TABLE_24_PARTS: u32 = 1 << 8;
+/// Words in a [`Table24Part`].
+pub const PART_ENTRIES: usize = 1 << 16;
 /// Words in a block: one /24 by its last octet.
 pub const BLOCK_ENTRIES: usize = 256;
 /// Buckets of a group. A power of two.
@@ -25,8 +28,8 @@ pub const UNRESOLVED_NEXT_HOP: u32 = 0;
 /// The bits of a word that number a group or a block.
 pub const GROUP_BITS: u32 = 0x7fff_ffff;
 
-/// The word for each value of an address's first 24 bits.
-pub type Table24 = [u32; TABLE_24_ENTRIES];
+/// The word for each value of an address's second and third octet.
+pub type Table24Part = [u32; PART_ENTRIES];
 /// The word for each value of an address's last 8 bits.
 pub type TableBlock = [u32; BLOCK_ENTRIES];
 

@@ -2,7 +2,7 @@
 
 use nva_common::header::Address6;
 use nva_common::table6::{MAX_DEPTH, NODE_WORDS, ROOT_BITS, ROOT_ENTRIES, STRIDE, Word6, run_of};
-use nva_common::{BLOCK_ENTRIES, DEFAULT_GROUP, DEFAULT_GROUP_6, TABLE_24_ENTRIES, entry_block};
+use nva_common::{BLOCK_ENTRIES, DEFAULT_GROUP, DEFAULT_GROUP_6, PART_ENTRIES, entry_block};
 
 use crate::maps::{NODES_6, ROOT_6, TABLE_8, TABLE_24};
 
@@ -10,10 +10,10 @@ use crate::maps::{NODES_6, ROOT_6, TABLE_8, TABLE_24};
 #[inline(always)]
 pub fn group(destination: u32) -> Option<u32> {
     const { assert!(DEFAULT_GROUP == 0) };
-    let table = TABLE_24.get_ptr(0)?.cast::<u32>();
-    let index = (destination >> 8) as usize & (TABLE_24_ENTRIES - 1);
+    let part = TABLE_24.get_ptr(destination >> 24)?.cast::<u32>();
+    let index = (destination >> 8) as usize & (PART_ENTRIES - 1);
     // SAFETY: the index is below the number of words. Volatile: user space writes while we read.
-    let word = unsafe { table.add(index).read_volatile() };
+    let word = unsafe { part.add(index).read_volatile() };
     let Some(block) = entry_block(word) else { return Some(word) };
     let block = TABLE_8.get_ptr(block)?.cast::<u32>();
     let index = destination as usize & (BLOCK_ENTRIES - 1);

@@ -4,10 +4,12 @@ use aya_ebpf::bindings::BPF_F_MMAPABLE;
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, DevMap, PerCpuArray, ProgramArray};
 use nva_common::table6::{NodeBlock, Root6};
-use nva_common::{Config, Counters, Group, MAX_IFINDEX, NextHop, Port, Reason, Table24, TableBlock};
+use nva_common::{
+    Config, Counters, Group, MAX_IFINDEX, NextHop, Port, Reason, TABLE_24_PARTS, Table24Part, TableBlock,
+};
 
 #[map]
-pub static TABLE_24: Array<Table24> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+pub static TABLE_24: Array<Table24Part> = Array::with_max_entries(TABLE_24_PARTS, BPF_F_MMAPABLE);
 #[map]
 pub static TABLE_8: Array<TableBlock> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 #[map]

@@ -11,7 +11,7 @@ use aya::util::nr_cpus;
 use nva_common::table6::{NodeBlock, Root6};
 use nva_common::{
     CONFIG, Config, Counters, DEVICES, FORWARDER, GROUP_COUNTERS, GROUPS, Group, MAX_IFINDEX, NEXT_HOPS, NODES_6,
-    NextHop, PORTS, PROGRAMS, REASON_COUNTERS, ROOT_6, TABLE_8, TABLE_24, Table24, TableBlock,
+    NextHop, PORTS, PROGRAMS, REASON_COUNTERS, ROOT_6, TABLE_8, TABLE_24, Table24Part, TableBlock,
 };
 
 use super::bpffs::PinDirectory;
@@ -104,7 +104,7 @@ impl Dataplane {
             Some(_) => Some(Samples::new(&mut object)?),
             None => None,
         };
-        let table = mapping(&mut object, TABLE_24, size_of::<Table24>())?;
+        let table = mapping(&mut object, TABLE_24, size_of::<Table24Part>())?;
         let blocks = mapping(&mut object, TABLE_8, size_of::<TableBlock>())?;
         let root = mapping(&mut object, ROOT_6, size_of::<Root6>())?;
         let nodes = mapping(&mut object, NODES_6, size_of::<NodeBlock>())?;

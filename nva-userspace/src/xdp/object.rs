@@ -9,7 +9,7 @@ use aya::{Ebpf, EbpfLoader};
 use nva_common::table6::{NodeBlock, Root6};
 use nva_common::{
     CONFIG, Config, Counters, DEVICES, GROUP_COUNTERS, GROUPS, Group, MAX_IFINDEX, NEXT_HOPS, NODES_6, NextHop, PORTS,
-    PROGRAMS, Port, REASON_COUNTERS, ROOT_6, Reason, TABLE_8, TABLE_24, Table24, TableBlock,
+    PROGRAMS, Port, REASON_COUNTERS, ROOT_6, Reason, TABLE_8, TABLE_24, TABLE_24_PARTS, Table24Part, TableBlock,
 };
 
 use super::bpffs::PinDirectory;
@@ -87,7 +87,7 @@ fn specs(capacity: Capacity) -> Vec<Spec> {
         Spec { name, kind, value_size: value_size as u32, entries, any_size }
     };
     vec![
-        spec(TABLE_24, MapType::Array, size_of::<Table24>(), 1),
+        spec(TABLE_24, MapType::Array, size_of::<Table24Part>(), TABLE_24_PARTS),
         spec(TABLE_8, MapType::Array, size_of::<TableBlock>(), capacity.blocks),
         spec(ROOT_6, MapType::Array, size_of::<Root6>(), 1),
         spec(NODES_6, MapType::Array, size_of::<NodeBlock>(), capacity.nodes),
