@@ -39,8 +39,8 @@ pub fn forwarder(ctx: XdpContext) -> u32 {
 #[xdp]
 pub fn forwarder_debug(ctx: XdpContext) -> u32 {
     let outcome = forward::forward(&ctx);
-    sample::sample(&ctx, &outcome);
-    verdict::conclude(&ctx, outcome)
+    let reason = outcome.reason;
+    sample::sample(&ctx, reason, verdict::conclude(&ctx, outcome))
 }
 
 #[panic_handler]

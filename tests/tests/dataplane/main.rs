@@ -10,3 +10,4 @@ mod support;
 mod tables_ipv6;
 mod verdicts;
 mod verdicts_ipv6;
+mod verifier;
