@@ -8,10 +8,12 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use anyhow::ensure;
-use nva_tests::netns::Namespace;
-use nva_tests::wait::wait_until;
 
-use super::PATIENCE;
+use crate::netns::Namespace;
+use crate::wait::wait_until;
+
+/// How long datagrams may take to come back.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Where the other side echoes.
 const PORT: u16 = 7007;
