@@ -13,13 +13,13 @@ mod tables;
 
 pub use maps::{
     CONFIG, Config, Counters, DEVICES, FORWARDER, GROUP_COUNTERS, GROUPS, NEXT_HOPS, NODES_6, PORTS, PROGRAMS,
-    REASON_COUNTERS, ROOT_6, TABLE_8, TABLE_24,
+    REASON_COUNTERS, ROOT_6, SOURCE_COUNTERS, TABLE_8, TABLE_24,
 };
 pub use reason::{Reason, Verdict};
 pub use tables::{
-    BLOCK_ENTRIES, BUCKETS, DEFAULT_GROUP, DEFAULT_GROUP_6, FIRST_GROUP, GROUP_BITS, Group, GroupKind, MAX_IFINDEX,
-    NextHop, OVERFLOW_GROUP, PART_ENTRIES, Port, TABLE_24_PARTS, Table24Part, TableBlock, UNRESOLVED_NEXT_HOP,
-    block_entry, entry_block,
+    ANY_LINK, BLOCK_ENTRIES, BUCKETS, DEFAULT_GROUP, DEFAULT_GROUP_6, FIRST_GROUP, GROUP_BITS, Group, GroupKind, LINKS,
+    MAX_IFINDEX, NextHop, OVERFLOW_GROUP, PART_ENTRIES, Port, TABLE_24_PARTS, Table24Part, TableBlock,
+    UNRESOLVED_NEXT_HOP, block_entry, entry_block,
 };
 
 /// The version of everything in this crate. Pinned maps live in a directory of this version and are never read by another.

@@ -22,6 +22,8 @@ pub const CONFIG: &str = "CONFIG";
 pub const REASON_COUNTERS: &str = "REASON_COUNTERS";
 /// `PerCpuArray<Counters>` by group.
 pub const GROUP_COUNTERS: &str = "GROUP_COUNTERS";
+/// `PerCpuArray<Counters>` by the group of the source: what may not come in there.
+pub const SOURCE_COUNTERS: &str = "SOURCE_COUNTERS";
 /// `ProgramArray`: what the root program calls.
 pub const PROGRAMS: &str = "PROGRAMS";
 

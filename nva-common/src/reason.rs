@@ -104,14 +104,18 @@ reasons! {
     ForwardingOff = 23, Pass, "forwarding-off";
     /// The ingress interface, a group or a next hop is not in the maps.
     NotConfigured = 24, Pass, "not-configured";
+    /// Sources are checked, and only the kernel knows about this one.
+    SourceToKernel = 25, Pass, "source-to-kernel";
     /// The IPv4 header checksum is wrong.
-    BadChecksum = 25, Drop, "bad-checksum";
+    BadChecksum = 26, Drop, "bad-checksum";
     /// From an address that no host can send from.
-    MartianSource = 26, Drop, "martian-source";
+    MartianSource = 27, Drop, "martian-source";
     /// To an address that no host can have.
-    MartianDestination = 27, Drop, "martian-destination";
+    MartianDestination = 28, Drop, "martian-destination";
     /// A blackhole route.
-    Blackhole = 28, Drop, "blackhole";
+    Blackhole = 29, Drop, "blackhole";
+    /// From where no route leads, or not by the interface that it came in by (RFC 3704, BCP 84).
+    InvalidSource = 30, Drop, "invalid-source";
 }
 
 impl Reason {

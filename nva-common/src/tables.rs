@@ -15,6 +15,10 @@ pub const PART_ENTRIES: usize = 1 << 16;
 pub const BLOCK_ENTRIES: usize = 256;
 /// Buckets of a group. A power of two.
 pub const BUCKETS: usize = 64;
+/// The interfaces that a group names at most.
+pub const LINKS: usize = 4;
+/// Stands first among a group's interfaces if they are more than [`LINKS`]: any is right.
+pub const ANY_LINK: u32 = u32::MAX;
 /// The group of IPv4's default route.
 pub const DEFAULT_GROUP: u32 = 0;
 /// The group that stands in where a table was full: the kernel forwards.
@@ -110,12 +114,15 @@ pub struct Group {
     pub kind: u32,
     /// 0: every flow takes bucket 0. Otherwise `BUCKETS - 1`.
     pub bucket_mask: u32,
-    /// The octets of the prefix that a local group counts: four and zeros for IPv4.
+    /// The octets of the prefix that a local group or one that drops counts: four and zeros for IPv4.
     pub prefix: [u8; 16],
     /// Its length.
     pub prefix_len: u32,
     /// Its family's number: 1 for IPv4, 2 for IPv6 (the AFI); 0 where there is no prefix.
     pub family: u32,
+    /// The interfaces that its routes lead to, resolved or not: what comes from there may come in by these. Unused ones are 0;
+    /// with none, only the kernel knows.
+    pub links: [u32; LINKS],
     /// Next hops; `UNRESOLVED_NEXT_HOP` sends a flow to the kernel.
     pub buckets: [u32; BUCKETS],
 }
@@ -124,7 +131,7 @@ impl Group {
     /// Its length in words.
     pub const WORDS: usize = size_of::<Group>() / 4;
     /// Where the buckets begin.
-    pub const FIRST_BUCKET: usize = 8;
+    pub const FIRST_BUCKET: usize = 8 + LINKS;
 
     /// The same as the words that lie in the map.
     pub fn to_words(&self) -> [u32; Group::WORDS] {
@@ -136,6 +143,7 @@ impl Group {
             *word = u32::from_ne_bytes(*octets);
         }
         (words[6], words[7]) = (self.prefix_len, self.family);
+        words[8..Group::FIRST_BUCKET].copy_from_slice(&self.links);
         words[Group::FIRST_BUCKET..].copy_from_slice(&self.buckets);
         words
     }
@@ -148,7 +156,9 @@ impl Group {
         for (octets, word) in prefix.as_chunks_mut().0.iter_mut().zip(&words[2..6]) {
             *octets = word.to_ne_bytes();
         }
-        Group { kind: words[0], bucket_mask: words[1], prefix, prefix_len: words[6], family: words[7], buckets }
+        let mut links = [0; LINKS];
+        links.copy_from_slice(&words[8..Group::FIRST_BUCKET]);
+        Group { kind: words[0], bucket_mask: words[1], prefix, prefix_len: words[6], family: words[7], links, buckets }
     }
 
     /// A group of this kind without next hops.
@@ -159,6 +169,7 @@ impl Group {
             prefix: [0; 16],
             prefix_len: 0,
             family: 0,
+            links: [0; LINKS],
             buckets: [UNRESOLVED_NEXT_HOP; BUCKETS],
         }
     }
@@ -229,11 +240,20 @@ impl Port {
     pub const FORWARDS: u16 = 8;
     /// The kernel forwards IPv6 packets that arrive here (`net.ipv6.conf.all.forwarding`).
     pub const FORWARDS_6: u16 = 16;
+    /// IPv4 packets come in only from where packets back would go out (RFC 3704 §2.2).
+    pub const STRICT: u16 = 32;
+    /// IPv4 packets come in only from where there is a route to (RFC 3704 §2.4).
+    pub const LOOSE: u16 = 64;
+    /// The same as [`Port::STRICT`] for IPv6.
+    pub const STRICT_6: u16 = 128;
+    /// The same as [`Port::LOOSE`] for IPv6.
+    pub const LOOSE_6: u16 = 256;
 }
 
 const _: () = {
-    assert!(size_of::<Group>() == 288);
-    assert!(core::mem::offset_of!(Group, buckets) == 32);
+    assert!(size_of::<Group>() == 304);
+    assert!(core::mem::offset_of!(Group, links) == 32);
+    assert!(core::mem::offset_of!(Group, buckets) == 48);
     assert!(size_of::<NextHop>() == 32);
     assert!(core::mem::offset_of!(NextHop, source_mac) == 6);
     assert!(core::mem::offset_of!(NextHop, ifindex) == 12);
@@ -261,6 +281,7 @@ mod tests {
         let mut group = Group::of_kind(GroupKind::Local);
         (group.bucket_mask, group.prefix_len, group.family) = (63, 24, 1);
         group.prefix = core::array::from_fn(|octet| octet as u8);
+        group.links = [2, 3, 4, 6];
         (group.buckets[0], group.buckets[BUCKETS - 1]) = (5, 9);
         // SAFETY: a group is `Group::WORDS` words without padding.
         let layout = unsafe { core::mem::transmute::<Group, [u32; Group::WORDS]>(group) };

@@ -8,6 +8,7 @@ use nva_common::{BUCKETS, Group, GroupKind, NextHop, Port, Reason, UNRESOLVED_NE
 use crate::frame;
 use crate::maps::{CONFIG, DEVICES, GROUPS, NEXT_HOPS, PORTS};
 use crate::packet::Packet;
+use crate::source;
 use crate::verdict::Outcome;
 
 /// Decides on a frame. The frame is changed only if the verdict is to forward it.
@@ -58,6 +59,9 @@ fn route<P: Packet>(ctx: &XdpContext, port: Port) -> Outcome {
         Ok(header) => header,
         Err(reason) => return Outcome::without_group(reason),
     };
+    if let Err(reason) = source::check(ctx, port, &header) {
+        return Outcome::without_group(reason);
+    }
     let Some(number) = header.group() else { return Outcome::without_group(Reason::NotConfigured) };
     let Some(group) = GROUPS.get_ptr(number) else { return Outcome::without_group(Reason::NotConfigured) };
     // SAFETY: a map element is valid for the whole program run. Volatile: user space may write.

@@ -9,6 +9,8 @@ use crate::{frame, lookup};
 
 impl Packet for Ipv4 {
     const FORWARDS: u16 = Port::FORWARDS;
+    const STRICT: u16 = Port::STRICT;
+    const LOOSE: u16 = Port::LOOSE;
 
     #[inline(always)]
     fn admit(ctx: &XdpContext) -> Result<Ipv4, Reason> {
@@ -18,6 +20,11 @@ impl Packet for Ipv4 {
         check_header(&header, frame::length(ctx) - size_of::<Ethernet>())?;
         check_addresses(header.source(), header.destination())?;
         Ok(header)
+    }
+
+    #[inline(always)]
+    fn source_group(&self) -> Option<u32> {
+        lookup::group(self.source())
     }
 
     #[inline(always)]
@@ -83,7 +90,7 @@ fn check_header(header: &Ipv4, available: usize) -> Result<(), Reason> {
 }
 
 /// RFC 1812 §5.3.7, as far as no configuration of the kernel could accept the packet.
-// GAP(RFC 1812 §5.3.8): sources are not validated; what arrives on the wrong interface, or claims to be from us, is forwarded.
+// GAP(RFC 1812 §5.3.7): where sources are not checked (crate::source), what claims to be from us is forwarded.
 #[inline(always)]
 fn check_addresses(source: u32, destination: u32) -> Result<(), Reason> {
     const LIMITED_BROADCAST: u32 = u32::MAX;

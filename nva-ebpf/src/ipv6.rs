@@ -9,6 +9,8 @@ use crate::{frame, lookup};
 
 impl Packet for Ipv6 {
     const FORWARDS: u16 = Port::FORWARDS_6;
+    const STRICT: u16 = Port::STRICT_6;
+    const LOOSE: u16 = Port::LOOSE_6;
 
     #[inline(always)]
     fn admit(ctx: &XdpContext) -> Result<Ipv6, Reason> {
@@ -18,6 +20,11 @@ impl Packet for Ipv6 {
         check_header(&header, frame::length(ctx) - size_of::<Ethernet>())?;
         check_addresses(header.source(), header.destination())?;
         Ok(header)
+    }
+
+    #[inline(always)]
+    fn source_group(&self) -> Option<u32> {
+        lookup::group6(self.source())
     }
 
     #[inline(always)]

@@ -16,6 +16,7 @@ mod lookup;
 mod maps;
 mod packet;
 mod sample;
+mod source;
 mod verdict;
 
 use aya_ebpf::{bindings::xdp_action, macros::xdp, programs::XdpContext};

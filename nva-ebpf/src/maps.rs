@@ -31,4 +31,6 @@ pub static REASON_COUNTERS: PerCpuArray<Counters> = PerCpuArray::with_max_entrie
 #[map]
 pub static GROUP_COUNTERS: PerCpuArray<Counters> = PerCpuArray::with_max_entries(1, 0);
 #[map]
+pub static SOURCE_COUNTERS: PerCpuArray<Counters> = PerCpuArray::with_max_entries(1, 0);
+#[map]
 pub static PROGRAMS: ProgramArray = ProgramArray::with_max_entries(1, 0);

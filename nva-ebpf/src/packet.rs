@@ -11,6 +11,14 @@ pub trait Packet: Copy {
     /// Reads the header, and checks everything that is to be checked before the lookup: may a router forward this packet?
     fn admit(ctx: &XdpContext) -> Result<Self, Reason>;
 
+    /// The flags of a port where sources of this family are checked.
+    const STRICT: u16;
+    /// See [`Packet::STRICT`].
+    const LOOSE: u16;
+
+    /// The group that the source leads to.
+    fn source_group(&self) -> Option<u32>;
+
     /// The group that the destination leads to.
     fn group(&self) -> Option<u32>;
 

@@ -131,6 +131,19 @@ fn totals(reply: &XdpReply) {
         (&*row.kind, names(&row.prefixes, row.prefix_count), hops(&row.hops), counts(row.packets, row.bytes))
     });
     print(&reply.interfaces, ["Packets", "Bytes"], counters, prefixes);
+    invalid_sources(reply);
+}
+
+/// From where packets were dropped that may not come in where they did; nothing if there were none.
+fn invalid_sources(reply: &XdpReply) {
+    let mut rows = table::new(&["Invalid sources in", "Packets dropped"]);
+    for row in reply.prefixes.iter().filter(|row| row.invalid_sources > 0) {
+        rows.add_row([names(&row.prefixes, row.prefix_count), row.invalid_sources.to_string()]);
+    }
+    if !rows.is_empty() {
+        println!();
+        table::print(rows);
+    }
 }
 
 /// Three tables: the interfaces; packets and octets, or how many a second, by reason; the same by prefix.
@@ -194,6 +207,7 @@ mod tests {
             hops: Vec::new(),
             packets: group,
             bytes: group * 100,
+            invalid_sources: 0,
         }];
         XdpReply { interfaces: Vec::new(), counters: vec![counter("redirect", forwarded)], prefixes }
     }

@@ -1,13 +1,14 @@
 //! From what is written to what it means: the file's top level.
 
 use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use toml::Spanned;
 
 use super::error::Problems;
-use super::file::{AsnText, FibTable, File, OriginateTable, RouterTable, Text, XdpTable};
+use super::file::{AsnText, FibTable, File, OriginateTable, RouterTable, SourceCheckValue, TableSizes, Text, XdpTable};
 use super::values::own_prefix;
 use super::{
     BGP_PORT, Config, DEFAULT_CONTROL_SOCKET, XdpConfig, aggregates, azure, listen, peers, policies, redistribute,
@@ -17,12 +18,16 @@ use crate::fib::FibConfig;
 use crate::net::{Asn, RouterId};
 use crate::rib::DecisionConfig;
 use crate::speaker::{Originate, PeerConfig, SpeakerConfig};
+use crate::xdp::{Capacity, SourceCheck};
 
 /// Routes of one prefix that may be used at once, unless told otherwise.
 const DEFAULT_MAX_PATHS: usize = 16;
 
 /// The most that the data plane's next-hop groups hold.
 const MOST_PATHS: usize = 64;
+
+/// Fewer hold not even what an idle machine has; more blocks than there are /24s are never needed.
+const TABLE_SIZES: RangeInclusive<u32> = 16..=1 << 24;
 
 /// To read a million routes takes a second or two.
 const SHORTEST_AUDIT_INTERVAL: u32 = 10;
@@ -217,10 +222,40 @@ fn suppression(table: &FibTable, problems: &mut Problems<'_>) -> bool {
 }
 
 fn xdp(table: XdpTable, problems: &mut Problems<'_>) -> XdpConfig {
+    let interfaces = interface_names(table.interfaces, problems);
+    for name in table.source_check.keys().filter(|name| !interfaces.contains(name.get_ref())) {
+        let name_of = name.get_ref();
+        problems.add(name.span(), format_args!("{name_of:?} is not among the interfaces on which XDP forwards"));
+    }
+    let checks = table.source_check.into_iter().map(|(name, value)| match value {
+        SourceCheckValue::Loose => (name.into_inner(), SourceCheck::Loose),
+        SourceCheckValue::Strict => (name.into_inner(), SourceCheck::Strict),
+    });
     XdpConfig {
-        interfaces: interface_names(table.interfaces, problems),
+        source_checks: checks.collect(),
+        capacity: capacity(&table.table_sizes, problems),
+        interfaces,
         pin_directory: table.pin_directory.map(PathBuf::from),
         debug: table.debug,
+    }
+}
+
+fn capacity(sizes: &TableSizes, problems: &mut Problems<'_>) -> Capacity {
+    let usual = Capacity::default();
+    let mut size = |written: &Option<Spanned<u32>>, usual: u32| {
+        let Some(written) = written else { return usual };
+        if !TABLE_SIZES.contains(written.get_ref()) {
+            let (least, most) = (TABLE_SIZES.start(), TABLE_SIZES.end());
+            problems
+                .add(written.span(), format_args!("a table has {least} to {most} entries, not {}", written.get_ref()));
+        }
+        *written.get_ref()
+    };
+    Capacity {
+        blocks: size(&sizes.ipv4_blocks, usual.blocks),
+        nodes: size(&sizes.ipv6_blocks, usual.nodes),
+        groups: size(&sizes.groups, usual.groups),
+        next_hops: size(&sizes.next_hops, usual.next_hops),
     }
 }
 

@@ -12,6 +12,7 @@ pub use policy::{
     ThenTable,
 };
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Deserialize;
@@ -373,6 +374,30 @@ impl Default for FibTable {
     }
 }
 
+/// `source-check = { eth0 = "loose", eth1 = "strict" }`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SourceCheckValue {
+    /// There has to be a route to the source.
+    Loose,
+    /// It has to lead out of the same interface.
+    Strict,
+}
+
+/// `table-sizes = { groups = 8192 }`
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct TableSizes {
+    /// /24s with longer prefixes.
+    pub ipv4_blocks: Option<Spanned<u32>>,
+    /// Blocks of nodes of IPv6 prefixes.
+    pub ipv6_blocks: Option<Spanned<u32>>,
+    /// Next-hop groups.
+    pub groups: Option<Spanned<u32>>,
+    /// Next hops.
+    pub next_hops: Option<Spanned<u32>>,
+}
+
 /// `[xdp]`
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -380,6 +405,12 @@ pub struct XdpTable {
     /// The interfaces on which packets are forwarded in XDP.
     #[serde(default)]
     pub interfaces: Vec<Text>,
+    /// Which sources packets may have that come in by them.
+    #[serde(default)]
+    pub source_check: BTreeMap<Text, SourceCheckValue>,
+    /// How large the tables are that are made anew.
+    #[serde(default)]
+    pub table_sizes: TableSizes,
     /// Where the maps and links are pinned.
     pub pin_directory: Option<String>,
     /// Whether samples of packets are logged.

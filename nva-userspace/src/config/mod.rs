@@ -34,6 +34,7 @@ use crate::net::Prefix;
 use crate::policy::Policy;
 use crate::speaker::SpeakerConfig;
 use crate::transport::{Password, Ttl};
+use crate::xdp::{Capacity, SourceCheck};
 
 /// Where the daemon answers `nva show`, unless told otherwise.
 pub const DEFAULT_CONTROL_SOCKET: &str = "/run/nva/nva.sock";
@@ -102,6 +103,10 @@ pub struct MemberReach {
 pub struct XdpConfig {
     /// Interfaces on which packets are forwarded in XDP; none: the kernel does it all.
     pub interfaces: Vec<String>,
+    /// Which sources packets may have that come in by an interface.
+    pub source_checks: BTreeMap<String, SourceCheck>,
+    /// How large the tables are that are made anew.
+    pub capacity: Capacity,
     /// Where maps and links are pinned; `None` for the usual place.
     pub pin_directory: Option<PathBuf>,
     /// Whether samples of packets are logged.

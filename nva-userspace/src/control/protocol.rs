@@ -459,6 +459,9 @@ pub struct XdpPrefix {
     pub packets: u64,
     /// Octets.
     pub bytes: u64,
+    /// Packets from there that may not come in where they did, and were dropped.
+    #[serde(default)]
+    pub invalid_sources: u64,
 }
 
 /// Everything about an address or a prefix.

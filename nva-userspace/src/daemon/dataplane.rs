@@ -64,7 +64,11 @@ impl DataPlane {
     /// Loads the programs, or takes over those of an earlier life; they go on forwarding by the tables that are there.
     pub fn open(config: &XdpConfig) -> Result<DataPlane, DaemonError> {
         let interfaces = config.interfaces.iter().map(|name| (name.clone(), Attachment::default())).collect();
-        let mut options = XdpOptions::default();
+        let mut options = XdpOptions {
+            capacity: config.capacity,
+            source_checks: config.source_checks.clone(),
+            ..XdpOptions::default()
+        };
         if let Some(directory) = &config.pin_directory {
             options.bpffs.clone_from(directory);
         }
@@ -78,6 +82,15 @@ impl DataPlane {
         options.debug_samples = config.debug.then_some(SAMPLE_INTERVAL);
         let mut plane = Dataplane::open(&options)?;
         info!(adopted = plane.is_adopted(), %pins, "XDP data plane loaded");
+        for (name, there, wanted) in plane.other_sizes(config.capacity) {
+            warn!(
+                table = name,
+                there,
+                wanted,
+                "this XDP table keeps the size that an earlier run gave it: `nva xdp detach`, and \
+                start again, to have another"
+            );
+        }
         for interface in plane.detach_except(|name| config.interfaces.iter().any(|wanted| wanted == name))? {
             info!(interface, "XDP detached: the interface is not in the configuration any more");
         }

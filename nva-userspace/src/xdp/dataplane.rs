@@ -1,5 +1,6 @@
 //! The data plane as a whole: the one owner of programs, links and tables.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
@@ -10,8 +11,9 @@ use aya::maps::{Array, MapData, MapError, PerCpuArray, PerCpuValues, ProgramArra
 use aya::util::nr_cpus;
 use nva_common::table6::{NodeBlock, Root6};
 use nva_common::{
-    CONFIG, Config, Counters, DEVICES, FORWARDER, GROUP_COUNTERS, GROUPS, Group, MAX_IFINDEX, NEXT_HOPS, NODES_6,
-    NextHop, PORTS, PROGRAMS, REASON_COUNTERS, ROOT_6, TABLE_8, TABLE_24, Table24Part, TableBlock,
+    CONFIG, Config, Counters, DEVICES, FIRST_GROUP, FORWARDER, GROUP_COUNTERS, GROUPS, Group, MAX_IFINDEX, NEXT_HOPS,
+    NODES_6, NextHop, PORTS, PROGRAMS, REASON_COUNTERS, ROOT_6, SOURCE_COUNTERS, TABLE_8, TABLE_24, Table24Part,
+    TableBlock,
 };
 
 use super::bpffs::PinDirectory;
@@ -22,7 +24,7 @@ use super::links::{self, Attached, Links, Root};
 use super::memory::{Mapping, Word};
 use super::next_hops::NextHopTable;
 use super::object::{self, Capacity};
-use super::ports::{PortTable, setting};
+use super::ports::{PortTable, SourceCheck, setting};
 use super::samples::Samples;
 use super::sys;
 use super::trie::Trie;
@@ -42,13 +44,20 @@ pub struct XdpOptions {
     pub bpffs: PathBuf,
     /// Sizes of the tables that are made anew; tables of a former process keep theirs.
     pub capacity: Capacity,
+    /// Where packets from some sources may not come in, by interface.
+    pub source_checks: BTreeMap<String, SourceCheck>,
     /// Debug mode: at most one packet a CPU is logged in this time.
     pub debug_samples: Option<Duration>,
 }
 
 impl Default for XdpOptions {
     fn default() -> XdpOptions {
-        XdpOptions { bpffs: PathBuf::from("/sys/fs/bpf/nva"), capacity: Capacity::default(), debug_samples: None }
+        XdpOptions {
+            bpffs: PathBuf::from("/sys/fs/bpf/nva"),
+            capacity: Capacity::default(),
+            source_checks: BTreeMap::new(),
+            debug_samples: None,
+        }
     }
 }
 
@@ -80,6 +89,7 @@ pub struct Dataplane {
     pub(super) next_hops: NextHopTable<Mapping>,
     pub(super) reason_counters: PerCpuArray<MapData, Counters>,
     pub(super) group_counters: PerCpuArray<MapData, Counters>,
+    pub(super) source_counters: PerCpuArray<MapData, Counters>,
     programs: ProgramArray<MapData>,
     programs_id: u32,
     forwarder_id: u32,
@@ -110,13 +120,15 @@ impl Dataplane {
         let nodes = mapping(&mut object, NODES_6, size_of::<NodeBlock>())?;
         let groups = mapping(&mut object, GROUPS, size_of::<Group>())?;
         let next_hops = mapping(&mut object, NEXT_HOPS, size_of::<NextHop>())?;
-        let ports = PortTable::new(object::take_map(&mut object, PORTS)?, object::take_map(&mut object, DEVICES)?)?;
+        let (ports, devices) = (object::take_map(&mut object, PORTS)?, object::take_map(&mut object, DEVICES)?);
+        let ports = PortTable::new(ports, devices, options.source_checks.clone())?;
         let counters = |object: &mut Ebpf, name| {
             let map = object::take_map(object, name)?;
             PerCpuArray::try_from(map).map_err(|source| XdpError::Map { name, source })
         };
         let reason_counters = counters(&mut object, REASON_COUNTERS)?;
         let group_counters = counters(&mut object, GROUP_COUNTERS)?;
+        let source_counters = counters(&mut object, SOURCE_COUNTERS)?;
         let failed = |source| XdpError::Map { name: PROGRAMS, source };
         let programs = ProgramArray::try_from(object::take_map(&mut object, PROGRAMS)?).map_err(failed)?;
         let programs_id = aya::maps::MapInfo::from_pin(directory.map(PROGRAMS)).map_err(failed)?.id();
@@ -131,6 +143,7 @@ impl Dataplane {
             next_hops: NextHopTable::new(next_hops),
             reason_counters,
             group_counters,
+            source_counters,
             programs,
             programs_id,
             forwarder_id: 0,
@@ -144,6 +157,18 @@ impl Dataplane {
     /// Whether tables of a former process were found.
     pub fn is_adopted(&self) -> bool {
         self.adopted
+    }
+
+    /// The tables of a former process whose sizes are not these: name, size, what it should be.
+    pub fn other_sizes(&self, wanted: Capacity) -> Vec<(&'static str, usize, usize)> {
+        let usage = self.usage();
+        let sizes = [
+            ("ipv4-blocks", usage.blocks.1, wanted.blocks as usize),
+            ("ipv6-blocks", usage.nodes.1, wanted.nodes as usize),
+            ("groups", usage.groups.1 + FIRST_GROUP as usize, wanted.groups as usize),
+            ("next-hops", usage.next_hops.1 + 1, wanted.next_hops as usize),
+        ];
+        sizes.into_iter().filter(|(_, there, wanted)| there != wanted).collect()
     }
 
     /// Attaches to an interface, or takes over the link that a former process left there. Its MAC comes by
@@ -170,9 +195,6 @@ impl Dataplane {
             warnings.push(format!(
                 "net.ipv4.conf.{interface}.forwarding is 0: no IPv4 packet that arrives there is forwarded"
             ));
-        }
-        if setting("ipv4", "all", "rp_filter").max(setting("ipv4", interface, "rp_filter")) != 0 {
-            warnings.push(format!("{interface} has rp_filter on: XDP forwards without regard to the source address"));
         }
         self.ports.attached(ifindex, mode, interface)?;
         Ok(Attached { mode, adopted, warnings })
@@ -299,9 +321,9 @@ impl Dataplane {
             XdpOp::SetPort { link, mac } if *link < MAX_IFINDEX => self.ports.set_mac(*link, *mac)?,
             XdpOp::RemovePort(link) if *link < MAX_IFINDEX => self.ports.set_mac(*link, [0; 6])?,
             XdpOp::SetPort { .. } | XdpOp::RemovePort(_) => {}
-            XdpOp::SetGroup { id, state } => {
+            XdpOp::SetGroup { id, state, links } => {
                 self.make_room()?;
-                if let Some(slot) = self.groups.set(*id, state.clone(), &mut self.next_hops) {
+                if let Some(slot) = self.groups.set(*id, state.clone(), links, &mut self.next_hops) {
                     self.clear_counters(slot)?;
                 }
             }
@@ -359,11 +381,15 @@ impl Dataplane {
     }
 
     fn clear_counters(&mut self, slot: u32) -> Result<(), XdpError> {
-        let failed = |source| XdpError::Map { name: GROUP_COUNTERS, source };
-        let cpus = nr_cpus().map_err(|(_, source)| failed(MapError::IoError(source)))?;
-        let zero = PerCpuValues::try_from(vec![Counters::default(); cpus])
-            .map_err(|source| failed(MapError::IoError(source)))?;
-        self.group_counters.set(slot, zero, 0).map_err(failed)
+        let maps = [(GROUP_COUNTERS, &mut self.group_counters), (SOURCE_COUNTERS, &mut self.source_counters)];
+        for (name, map) in maps {
+            let failed = |source| XdpError::Map { name, source };
+            let cpus = nr_cpus().map_err(|(_, source)| failed(MapError::IoError(source)))?;
+            let zero = PerCpuValues::try_from(vec![Counters::default(); cpus])
+                .map_err(|source| failed(MapError::IoError(source)))?;
+            map.set(slot, zero, 0).map_err(failed)?;
+        }
+        Ok(())
     }
 
     /// Lets every root call this forwarder from now on.

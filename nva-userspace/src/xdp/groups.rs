@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
 use nva_common::{
-    BUCKETS, DEFAULT_GROUP, DEFAULT_GROUP_6, FIRST_GROUP, Group, GroupKind, NextHop, OVERFLOW_GROUP,
+    ANY_LINK, BUCKETS, DEFAULT_GROUP, DEFAULT_GROUP_6, FIRST_GROUP, Group, GroupKind, LINKS, NextHop, OVERFLOW_GROUP,
     UNRESOLVED_NEXT_HOP,
 };
 
@@ -69,8 +69,15 @@ impl<M: Memory> GroupTable<M> {
     }
 
     /// Sets a group. Returns the slot if it is one that was not in use before: its counters are somebody else's.
-    pub fn set<N: Memory>(&mut self, id: GroupId, state: GroupState, next_hops: &mut NextHopTable<N>) -> Option<u32> {
-        let (record, held) = self.record_of(&state, next_hops);
+    pub fn set<N: Memory>(
+        &mut self,
+        id: GroupId,
+        state: GroupState,
+        links: &[u32],
+        next_hops: &mut NextHopTable<N>,
+    ) -> Option<u32> {
+        let (mut record, held) = self.record_of(&state, next_hops);
+        record.links = links_record(links);
         let (slot, fresh) = match self.entries.get(&id).map(|entry| entry.slot) {
             // Its routes lead there: it stays the kernel's until the tables are replaced.
             Some(OVERFLOW_GROUP) => (OVERFLOW_GROUP, false),
@@ -216,8 +223,9 @@ impl<M: Memory> GroupTable<M> {
     fn record_of<N: Memory>(&mut self, state: &GroupState, next_hops: &mut NextHopTable<N>) -> (Group, Vec<u32>) {
         let kind = match state {
             GroupState::Forward(members) => return self.forward_record(members, next_hops),
-            GroupState::Local(prefix) => return (local_record(*prefix), Vec::new()),
-            GroupState::Blackhole => GroupKind::Blackhole,
+            GroupState::Local(prefix) => return (of_prefix(GroupKind::Local, *prefix), Vec::new()),
+            GroupState::Blackhole(Some(prefix)) => return (of_prefix(GroupKind::Blackhole, *prefix), Vec::new()),
+            GroupState::Blackhole(None) => GroupKind::Blackhole,
             GroupState::Unresolved => GroupKind::Unresolved,
             GroupState::Refused => GroupKind::Refused,
             GroupState::Broadcast => GroupKind::Broadcast,
@@ -279,8 +287,20 @@ pub fn default_slot(family: AfiSafi) -> u32 {
     }
 }
 
-fn local_record(prefix: Prefix) -> Group {
-    let mut record = Group::of_kind(GroupKind::Local);
+/// The interfaces as a group has them.
+fn links_record(links: &[u32]) -> [u32; LINKS] {
+    let mut record = [0; LINKS];
+    if links.len() > LINKS {
+        record[0] = ANY_LINK;
+    } else {
+        record[..links.len()].copy_from_slice(links);
+    }
+    record
+}
+
+/// A group of a kind that counts the packets of one prefix.
+fn of_prefix(kind: GroupKind, prefix: Prefix) -> Group {
+    let mut record = Group::of_kind(kind);
     match prefix.address() {
         IpAddr::V4(address) => {
             record.prefix[..4].copy_from_slice(&address.octets());

@@ -32,5 +32,6 @@ pub use links::{Attached, Mode};
 pub use lookup::{Lookup, LookupHop, before_lookup};
 pub use memory::Memory;
 pub use object::Capacity;
+pub use ports::SourceCheck;
 pub use stats::{GroupStats, ReasonStats, TableUsage, XdpStats};
 pub use trie::Trie;

@@ -9,7 +9,8 @@ use aya::{Ebpf, EbpfLoader};
 use nva_common::table6::{NodeBlock, Root6};
 use nva_common::{
     CONFIG, Config, Counters, DEVICES, GROUP_COUNTERS, GROUPS, Group, MAX_IFINDEX, NEXT_HOPS, NODES_6, NextHop, PORTS,
-    PROGRAMS, Port, REASON_COUNTERS, ROOT_6, Reason, TABLE_8, TABLE_24, TABLE_24_PARTS, Table24Part, TableBlock,
+    PROGRAMS, Port, REASON_COUNTERS, ROOT_6, Reason, SOURCE_COUNTERS, TABLE_8, TABLE_24, TABLE_24_PARTS, Table24Part,
+    TableBlock,
 };
 
 use super::bpffs::PinDirectory;
@@ -25,7 +26,7 @@ pub struct Capacity {
     /// Blocks of the nodes that hold IPv6 prefixes longer than /18; 256 octets each. A whole Internet table (derived from a
     /// RIS peer's of May 2026: 246,175 prefixes) needs 21,000 to 26,000.
     pub nodes: u32,
-    /// Next-hop groups, among them one for each local prefix; 288 octets each.
+    /// Next-hop groups, among them one for each prefix that is local or dropped; 304 octets each, and 32 for each CPU.
     pub groups: u32,
     /// Next hops; 32 octets each.
     pub next_hops: u32,
@@ -33,7 +34,7 @@ pub struct Capacity {
 
 impl Default for Capacity {
     fn default() -> Capacity {
-        Capacity { blocks: 1 << 14, nodes: 1 << 16, groups: 1 << 12, next_hops: 1 << 12 }
+        Capacity { blocks: 1 << 14, nodes: 1 << 16, groups: 1 << 13, next_hops: 1 << 12 }
     }
 }
 
@@ -83,7 +84,7 @@ pub fn take_array(object: &mut Ebpf, name: &'static str, value_size: usize) -> R
 
 fn specs(capacity: Capacity) -> Vec<Spec> {
     let spec = |name, kind, value_size: usize, entries| {
-        let any_size = matches!(name, TABLE_8 | NODES_6 | GROUPS | NEXT_HOPS | GROUP_COUNTERS);
+        let any_size = matches!(name, TABLE_8 | NODES_6 | GROUPS | NEXT_HOPS | GROUP_COUNTERS | SOURCE_COUNTERS);
         Spec { name, kind, value_size: value_size as u32, entries, any_size }
     };
     vec![
@@ -98,6 +99,7 @@ fn specs(capacity: Capacity) -> Vec<Spec> {
         spec(CONFIG, MapType::Array, size_of::<Config>(), 1),
         spec(REASON_COUNTERS, MapType::PerCpuArray, size_of::<Counters>(), Reason::COUNT),
         spec(GROUP_COUNTERS, MapType::PerCpuArray, size_of::<Counters>(), capacity.groups),
+        spec(SOURCE_COUNTERS, MapType::PerCpuArray, size_of::<Counters>(), capacity.groups),
         spec(PROGRAMS, MapType::ProgramArray, 4, 1),
     ]
 }

@@ -1,5 +1,6 @@
 //! What the forwarder knows of each interface of ours.
 
+use std::collections::BTreeMap;
 use std::{fs, io};
 
 use aya::maps::{Array, DevMap, Map, MapData, MapError};
@@ -14,21 +15,44 @@ pub struct PortTable {
     ports: Array<MapData, Port>,
     devices: DevMap<MapData>,
     features: Option<Features>,
+    checks: BTreeMap<String, SourceCheck>,
     written: u64,
 }
 
 /// The flags that follow what the kernel says.
-const TOLD: u16 = Port::TRANSMITS | Port::FORWARDS | Port::FORWARDS_6;
+const TOLD: u16 =
+    Port::TRANSMITS | Port::FORWARDS | Port::FORWARDS_6 | Port::STRICT | Port::STRICT_6 | Port::LOOSE | Port::LOOSE_6;
+
+/// Which sources packets may have that come in by an interface (RFC 3704).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SourceCheck {
+    /// Those to which there is a route, be it the default route.
+    Loose,
+    /// Those to which the route leads out of that interface.
+    Strict,
+}
+
+impl SourceCheck {
+    /// As the kernel does it for IPv4: the larger of two settings counts, and 2 is the looser (ip-sysctl).
+    fn of_kernel(interface: &str) -> Option<SourceCheck> {
+        match setting("ipv4", "all", "rp_filter").max(setting("ipv4", interface, "rp_filter")) {
+            0 => None,
+            1 => Some(SourceCheck::Strict),
+            _ => Some(SourceCheck::Loose),
+        }
+    }
+}
 
 impl PortTable {
     /// Takes over the tables as they are.
-    pub fn new(ports: Map, devices: Map) -> Result<PortTable, XdpError> {
+    pub fn new(ports: Map, devices: Map, checks: BTreeMap<String, SourceCheck>) -> Result<PortTable, XdpError> {
         let features = Features::open()
             .map_err(|source| XdpError::Kernel { request: "open a netlink socket for XDP features", source })?;
         Ok(PortTable {
             ports: ports.try_into().map_err(ports_failed)?,
             devices: devices.try_into().map_err(devices_failed)?,
             features,
+            checks,
             written: 0,
         })
     }
@@ -74,6 +98,17 @@ impl PortTable {
         if forwards_ipv6(interface) {
             port.flags |= Port::FORWARDS_6;
         }
+        let wanted = self.checks.get(interface).copied();
+        port.flags |= match wanted.max(SourceCheck::of_kernel(interface)) {
+            Some(SourceCheck::Strict) => Port::STRICT,
+            Some(SourceCheck::Loose) => Port::LOOSE,
+            None => 0,
+        };
+        port.flags |= match wanted {
+            Some(SourceCheck::Strict) => Port::STRICT_6,
+            Some(SourceCheck::Loose) => Port::LOOSE_6,
+            None => 0,
+        };
         self.set(ifindex, port)
     }
 

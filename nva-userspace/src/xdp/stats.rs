@@ -1,7 +1,9 @@
 //! What the programs counted, and how full the tables are.
 
 use aya::maps::{MapData, MapError, PerCpuArray};
-use nva_common::{Counters, DEFAULT_GROUP, DEFAULT_GROUP_6, GROUP_COUNTERS, OVERFLOW_GROUP, REASON_COUNTERS, Reason};
+use nva_common::{
+    Counters, DEFAULT_GROUP, DEFAULT_GROUP_6, GROUP_COUNTERS, OVERFLOW_GROUP, REASON_COUNTERS, Reason, SOURCE_COUNTERS,
+};
 
 use super::dataplane::Dataplane;
 use super::error::XdpError;
@@ -42,6 +44,8 @@ pub struct GroupStats {
     pub state: GroupState,
     /// How many, on all CPUs.
     pub counters: Counters,
+    /// How many came from there where they may not come in, and were dropped.
+    pub invalid_sources: Counters,
 }
 
 /// Entries in use (or waiting for a grace period), and how many there can be.
@@ -79,7 +83,9 @@ impl Dataplane {
             .entries()
             .map(|(id, entry)| {
                 let counters = self.group(entry.slot)?;
-                Ok(GroupStats { id, slot: entry.slot, state: entry.state.clone(), counters })
+                let invalid_sources = sum(&self.source_counters, entry.slot)
+                    .map_err(|source| XdpError::Map { name: SOURCE_COUNTERS, source })?;
+                Ok(GroupStats { id, slot: entry.slot, state: entry.state.clone(), counters, invalid_sources })
             })
             .collect();
         Ok(XdpStats {

@@ -18,7 +18,6 @@ use ipnet::Ipv4Net;
 use nva_tests::daemon::{Daemon, Kind, Relation, Route, Router, TowardsRouteServer, nva_binary};
 use nva_tests::instance::Instance;
 use nva_tests::lab::Lab;
-pub use nva_tests::stream;
 use nva_tests::topology::{Choices, Machine, NVAS, Topology, VNET, in_vnet, nva_name};
 use nva_tests::wait::wait_until;
 use serde_json::Value;

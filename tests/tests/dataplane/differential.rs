@@ -50,7 +50,13 @@ fn the_fast_path_sends_what_the_kernel_sends() {
 }
 
 /// Sends the frames through both, and makes sure that the same comes out, and that each of the reasons was met.
-pub fn compare(ours: &Machine, kernel: &Machine, frames: &[Vec<u8>], marks: fn(u16) -> Vec<Mark>, reasons: &[Reason]) {
+pub fn compare(
+    ours: &Machine,
+    kernel: &Machine,
+    frames: &[Vec<u8>],
+    marks: impl Fn(u16) -> Vec<Mark> + Sync,
+    reasons: &[Reason],
+) {
     for machine in [ours, kernel] {
         // Packets between this and the ingress MTU are too big for one of the interfaces.
         machine.router.ip("link set dev out2 mtu 1400");
@@ -86,7 +92,7 @@ pub fn compare(ours: &Machine, kernel: &Machine, frames: &[Vec<u8>], marks: fn(u
 }
 
 /// The same routes of every length and kind for all; returns destinations in and around them.
-fn install_routes(random: &mut fastrand::Rng, machines: &[&Machine]) -> Vec<u32> {
+pub fn install_routes(random: &mut fastrand::Rng, machines: &[&Machine]) -> Vec<u32> {
     let mut lines = vec!["route add default via 10.3.0.2".to_owned()];
     let mut destinations: Vec<u32> = Vec::new();
     for _ in 0..300 {
@@ -120,7 +126,7 @@ fn install_routes(random: &mut fastrand::Rng, machines: &[&Machine]) -> Vec<u32>
 
 /// Mostly good packets, and now and then something wrong or rare.
 // GAP(RFC 1812 §5.3.8): none comes from the router's own or a broadcast address, which only the kernel drops.
-fn any_packet(random: &mut fastrand::Rng, destinations: &[u32]) -> Packet {
+pub fn any_packet(random: &mut fastrand::Rng, destinations: &[u32]) -> Packet {
     let destination = destinations[random.usize(..destinations.len())];
     let source = 0x0b00_0000 | random.u32(..) & 0x00ff_ffff;
     let mut packet = Packet::udp(MACS[0], source.into(), destination.into());
@@ -152,11 +158,15 @@ fn any_packet(random: &mut fastrand::Rng, destinations: &[u32]) -> Packet {
     packet
 }
 
+fn marks(number: u16) -> Vec<Mark> {
+    marks_from([11, 255, 255, 254], number)
+}
+
 /// Packets that must come out of every interface, by the fast path and by the slow one: with each, what came before it on
 /// its path has come.
-fn marks(number: u16) -> Vec<Mark> {
+pub fn marks_from(source: [u8; 4], number: u16) -> Vec<Mark> {
     let mark = |net: usize, with_options: bool| {
-        let mut packet = Packet::udp(MACS[0], [11, 255, 255, 254].into(), [10, net as u8, 0, 7].into());
+        let mut packet = Packet::udp(MACS[0], source.into(), [10, net as u8, 0, 7].into());
         packet.id = number;
         if with_options {
             packet.version_and_length = 0x46;

@@ -6,6 +6,7 @@ mod machine;
 mod repair;
 mod restart;
 mod router;
+mod sources;
 mod support;
 mod tables_ipv6;
 mod verdicts;

@@ -1,5 +1,7 @@
 //! A router with two interfaces whose tables are written by hand, and what one frame makes of it.
 
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use crate::support::bpf::{Program, XDP_DROP, XDP_PASS, XDP_REDIRECT, XDP_TX};
@@ -7,7 +9,7 @@ use crate::support::netns::{BpfFs, NetNs, link};
 use nva::fib::mirror::{Adjacency, GroupId, GroupState, Member, XdpOp};
 use nva::host::Hop;
 use nva::net::Prefix;
-use nva::xdp::{Capacity, Dataplane, XdpOptions};
+use nva::xdp::{Capacity, Dataplane, SourceCheck, XdpOptions};
 use nva_common::{Counters, Reason, Verdict};
 
 pub const IN_MAC: [u8; 6] = [2, 0, 0, 0, 1, 1];
@@ -39,6 +41,16 @@ impl Router {
         self.open_with(XdpOptions { capacity, ..XdpOptions::default() })
     }
 
+    /// The same with checks of sources.
+    pub fn open_checking(&self, capacity: Capacity, source_checks: BTreeMap<String, SourceCheck>) -> Dataplane {
+        self.open_with(XdpOptions { capacity, source_checks, ..XdpOptions::default() })
+    }
+
+    /// Where everything is pinned.
+    pub fn bpffs(&self) -> &Path {
+        self.bpffs.path()
+    }
+
     /// The same with the forwarder that samples every packet.
     pub fn open_debug(&self) -> Dataplane {
         self.open_with(XdpOptions { debug_samples: Some(Duration::ZERO), ..XdpOptions::default() })
@@ -68,7 +80,7 @@ impl Router {
 /// A group, and a prefix that leads to it.
 pub fn route(id: u32, prefix: &str, state: GroupState) -> [XdpOp; 2] {
     let prefix: Prefix = prefix.parse().expect(prefix);
-    [XdpOp::SetGroup { id: GroupId(id), state }, XdpOp::SetRoute { prefix, group: GroupId(id) }]
+    [XdpOp::SetGroup { id: GroupId(id), state, links: Vec::new() }, XdpOp::SetRoute { prefix, group: GroupId(id) }]
 }
 
 fn counters(dataplane: &Dataplane) -> Vec<(Reason, Counters)> {

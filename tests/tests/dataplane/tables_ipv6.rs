@@ -36,7 +36,7 @@ fn range(prefix: &Prefix) -> (u128, u128) {
 /// A group that counts the packets to it and is like no other.
 fn group(id: u32) -> XdpOp {
     let own = prefix(0xfd00 << 112 | u128::from(id), 128);
-    XdpOp::SetGroup { id: GroupId(id), state: GroupState::Local(own) }
+    XdpOp::SetGroup { id: GroupId(id), state: GroupState::Local(own), links: Vec::new() }
 }
 
 fn packet(destination: u128) -> Packet6 {

@@ -19,7 +19,7 @@ fn routes(router: &Router) -> Vec<XdpOp> {
     unresolved.adjacency = None;
     ops.extend(route(1, "192.0.2.0/24", via(router.egress, OUT_MAC, 1500)));
     ops.extend(route(2, "192.0.3.0/24", via(router.ingress, IN_MAC, 1500)));
-    ops.extend(route(3, "192.0.2.128/25", GroupState::Blackhole));
+    ops.extend(route(3, "192.0.2.128/25", GroupState::Blackhole(None)));
     ops.extend(route(4, "10.1.0.1/32", GroupState::Local("10.1.0.1/32".parse().expect("a prefix"))));
     ops.extend(route(5, "10.1.0.0/24", GroupState::Unresolved));
     ops.extend(route(6, "10.1.0.255/32", GroupState::Broadcast));
@@ -125,8 +125,8 @@ fn every_reason_has_its_verdict_frame_and_counter() {
         check(&dataplane, "forwarding off", &whole, router.ingress, (Reason::ForwardingOff, whole.clone()));
         seen.insert(Reason::ForwardingOff);
 
-        // Reached by its own test below, and by IPv6.
-        seen.extend([Reason::Overflow, Reason::LinkScope]);
+        // Reached by its own test below, by IPv6, and where sources are checked.
+        seen.extend([Reason::Overflow, Reason::LinkScope, Reason::InvalidSource, Reason::SourceToKernel]);
         let unseen: Vec<&Reason> = Reason::ALL.iter().filter(|reason| !seen.contains(reason)).collect();
         assert!(unseen.is_empty(), "no packet for {unseen:?}");
     });
@@ -156,7 +156,7 @@ fn what_does_not_fit_goes_to_the_kernel() {
         let via = GroupState::Forward(vec![router.member(router.egress, 9, OUT_MAC, 1500)]);
         ops.extend(route(1, "192.0.2.1/32", via));
         ops.push(XdpOp::SetRoute { prefix: "192.0.3.1/32".parse().expect("a prefix"), group: GroupId(1) });
-        ops.extend(route(2, "192.0.4.0/24", GroupState::Blackhole));
+        ops.extend(route(2, "192.0.4.0/24", GroupState::Blackhole(None)));
         assert_eq!(dataplane.replace(&ops).expect("routes").overflowed, 1, "one /24 has no block");
         let forwarded = to([192, 0, 2, 1]);
         let out = forwarded.forwarded(NEIGHBOUR, OUT_MAC).frame();
@@ -194,7 +194,7 @@ fn changes_take_effect_and_groups_count() {
         check(&dataplane, "default route", &frame, router.ingress, (Reason::Redirect, out));
 
         let moved = GroupState::Forward(vec![router.member(router.ingress, 7, IN_MAC, 1500)]);
-        dataplane.apply(&[XdpOp::SetGroup { id: GroupId(1), state: moved }]).expect("change");
+        dataplane.apply(&[XdpOp::SetGroup { id: GroupId(1), state: moved, links: Vec::new() }]).expect("change");
         let out = packet.forwarded([2, 0, 0, 0, 9, 7], IN_MAC).frame();
         check(
             &dataplane,
@@ -247,7 +247,9 @@ fn flows_spread_over_members_and_keep_to_theirs() {
         let fragments: BTreeSet<u8> = (0..100).map(|port| flow(port, 0x2000)).collect();
         assert_eq!(fragments.len(), 1, "ports do not matter where a fragment lacks them");
 
-        dataplane.apply(&[XdpOp::SetGroup { id: GroupId(1), state: members(&[1, 2, 4]) }]).expect("one leaves");
+        dataplane
+            .apply(&[XdpOp::SetGroup { id: GroupId(1), state: members(&[1, 2, 4]), links: Vec::new() }])
+            .expect("one leaves");
         let after: Vec<u8> = (0..400).map(|port| flow(port, 0)).collect();
         assert!(!after.contains(&3));
         let moved = chosen.iter().zip(&after).filter(|(before, after)| **before != 3 && before != after).count();

@@ -21,7 +21,7 @@ fn routes(router: &Router) -> Vec<XdpOp> {
     unresolved.adjacency = None;
     ops.extend(route(1, "2001:db8:1::/48", via(router.egress, OUT_MAC, 1500)));
     ops.extend(route(2, "2001:db8:2::/48", via(router.ingress, IN_MAC, 1500)));
-    ops.extend(route(3, "2001:db8:1:8000::/49", GroupState::Blackhole));
+    ops.extend(route(3, "2001:db8:1:8000::/49", GroupState::Blackhole(None)));
     ops.extend(route(4, "fd00:1::1/128", GroupState::Local("fd00:1::1/128".parse().expect("a prefix"))));
     ops.extend(route(5, "fd00:1::/64", GroupState::Unresolved));
     ops.extend(route(6, "2001:db8:3::/48", GroupState::Refused));
@@ -222,6 +222,7 @@ fn every_reason_has_its_verdict_frame_and_counter() {
         check(&dataplane, "nothing but a header", &header.frame(), router.ingress, expected(&header, Reason::Redirect));
         // What IPv4 only meets, or stands elsewhere.
         seen.extend([Reason::Truncated, Reason::ForwardingOff, Reason::NotConfigured, Reason::Overflow]);
+        seen.extend([Reason::InvalidSource, Reason::SourceToKernel]);
         seen.extend([Reason::OtherProtocol, Reason::Arp, Reason::Loopback, Reason::BadChecksum]);
         let unseen: Vec<&Reason> = Reason::ALL.iter().filter(|reason| !seen.contains(reason)).collect();
         assert!(unseen.is_empty(), "no packet for {unseen:?}");
@@ -326,7 +327,7 @@ fn the_default_routes_of_both_families_are_two() {
         let lookup = dataplane.lookup(address("2a00::1").into()).expect("a lookup");
         assert_eq!((lookup.prefix, lookup.is_default()), (Some("::/0".parse().expect("a prefix")), true));
         let moved = GroupState::Forward(vec![router.member(router.ingress, 9, IN_MAC, 1500)]);
-        dataplane.apply(&[XdpOp::SetGroup { id: GroupId(1), state: moved }]).expect("change");
+        dataplane.apply(&[XdpOp::SetGroup { id: GroupId(1), state: moved, links: Vec::new() }]).expect("change");
         run(&dataplane, "the group moved, and the default route with it", Reason::Hairpin);
         dataplane.apply(&[XdpOp::RemoveRoute("::/0".parse().expect("a prefix"))]).expect("remove");
         run(&dataplane, "none again", Reason::NoRoute);
@@ -344,7 +345,7 @@ fn what_does_not_fit_goes_to_the_kernel() {
         let mut ops = router.ports();
         let via = GroupState::Forward(vec![router.member(router.egress, 9, OUT_MAC, 1500)]);
         ops.extend(route(1, "2001::/16", via));
-        ops.extend(route(2, "2001:db8:1:8000::/49", GroupState::Blackhole));
+        ops.extend(route(2, "2001:db8:1:8000::/49", GroupState::Blackhole(None)));
         assert!(dataplane.replace(&ops).expect("routes").overflowed > 0);
         let packet = to("2001:db8:1::1");
         check(&dataplane, "no node", &packet.frame(), router.ingress, (Reason::Overflow, packet.frame()));

@@ -8,8 +8,8 @@ use nva_tests::instance::Instance;
 use nva_tests::lab::Lab;
 use nva_tests::topology::{in_vnet, nva_address, nva_loopback};
 
-use crate::common::stream::Stream;
 use crate::common::{self, small_article, wait_for};
+use nva_tests::stream::Stream;
 
 /// Of the article's ten NVAs; more of them would only take longer to start.
 const NVAS: u8 = 3;

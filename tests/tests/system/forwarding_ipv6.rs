@@ -14,7 +14,7 @@ use nva_tests::wait::wait_until;
 use serde_json::Value;
 
 use crate::common::PATIENCE;
-use crate::common::stream::Stream;
+use nva_tests::stream::Stream;
 
 /// Behind the far router, which tells it by BGP.
 const BEYOND: &str = "2001:db8:60::/48";

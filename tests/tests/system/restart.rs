@@ -9,8 +9,8 @@ use nva_tests::lab::Lab;
 use nva_tests::topology::{BRANCH, BRANCH_HOST, Behind, Machine, in_vnet};
 use serde_json::Value;
 
-use crate::common::stream::Stream;
 use crate::common::{self, answers, logs, nva_peer, prefix, quiet_lab_of, wait_established, wait_for};
+use nva_tests::stream::Stream;
 
 /// What is behind the helper.
 const BEYOND: &str = "10.60.0.0/24";

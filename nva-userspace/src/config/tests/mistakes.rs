@@ -421,7 +421,10 @@ fn in_the_other_tables() {
             ),
             ("[xdp]\ninterfaces = [\"eth0\", \"eth0\"]\n", "5:23: interface \"eth0\" is listed twice"),
             ("[xdp]\ninterfaces = [\"eth0/1\"]\n", "5:15: \"eth0/1\" cannot be the name of an interface"),
-            ("[xdp]\nmode = \"native\"\n", "5:1: unknown key `mode`: this table has interfaces, pin-directory, debug"),
+            (
+                "[xdp]\nmode = \"native\"\n",
+                "5:1: unknown key `mode`: this table has interfaces, source-check, table-sizes, pin-directory, debug",
+            ),
         ],
     );
 }

@@ -19,6 +19,7 @@ use crate::fsm::RemoteAs;
 use crate::net::{AfiSafi, Asn};
 use crate::policy::{Condition, Disposition, NextHopMode, PeerMatch};
 use crate::transport::Ttl;
+use crate::xdp::{Capacity, SourceCheck};
 
 /// The hub of the article that is an NVA, too.
 const HUB: &str = r#"
@@ -262,4 +263,22 @@ fn what_would_do_nothing_or_clash_is_refused() {
     }
     let twins = "[[peer]]\nname = \"a\"\naddress = \"10.0.0.2\"\nasn = 1\n[[peer]]\nname = \"b\"\naddress = \"10.0.0.2\"\nasn = 1\n";
     assert!(problems(&format!("{base}{twins}"))[0].contains("the same address"));
+}
+
+#[test]
+fn sources_and_sizes_of_the_data_plane() {
+    let base = "[router]\nasn = 65000\nrouter-id = \"10.0.0.1\"\n[xdp]\ninterfaces = [\"eth0\", \"eth1\"]\n";
+    let text =
+        format!("{base}source-check = {{ eth1 = \"strict\", eth0 = \"loose\" }}\ntable-sizes = {{ groups = 100 }}\n");
+    let xdp = config(&text).xdp;
+    let checks = [("eth0".to_owned(), SourceCheck::Loose), ("eth1".to_owned(), SourceCheck::Strict)];
+    assert_eq!(xdp.source_checks, checks.into());
+    assert_eq!(xdp.capacity, Capacity { groups: 100, ..Capacity::default() });
+    assert_eq!(config(base).xdp.capacity, Capacity::default());
+    for (line, expected) in [
+        ("source-check = { eth2 = \"strict\" }\n", "6:18: \"eth2\" is not among the interfaces on which XDP forwards"),
+        ("table-sizes = { next-hops = 15 }\n", "6:29: a table has 16 to 16777216 entries, not 15"),
+    ] {
+        assert_eq!(problems(&format!("{base}{line}")), [format!("nva.toml:{expected}")]);
+    }
 }

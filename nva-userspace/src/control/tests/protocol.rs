@@ -270,6 +270,7 @@ fn xdp() {
             bytes: 420,
         }],
         prefixes: vec![XdpPrefix {
+            invalid_sources: 2,
             prefixes: vec!["100.0.0.0/24".to_owned()],
             prefix_count: 1,
             kind: "forward".to_owned(),
@@ -283,7 +284,7 @@ fn xdp() {
         "counters": [{ "verdict": "forward", "reason": "hairpin", "packets": 7, "bytes": 420 }],
         "prefixes": [{
             "prefixes": ["100.0.0.0/24"], "prefix_count": 1, "kind": "forward", "hops": [hop_json()], "packets": 7,
-            "bytes": 420,
+            "bytes": 420, "invalid_sources": 2,
         }],
     });
     is(reply, expected);

@@ -48,6 +48,7 @@ pub fn xdp(state: &State<'_>) -> Result<XdpReply, Refusal> {
             hops: group_hops(group, state.speaker.host()),
             packets: group.counters.packets,
             bytes: group.counters.bytes,
+            invalid_sources: group.invalid_sources.packets,
         }
     });
     Ok(XdpReply { interfaces, counters, prefixes: prefixes.collect() })
@@ -57,7 +58,7 @@ fn kind(group: &GroupState) -> &'static str {
     match group {
         GroupState::Forward(_) => "forward",
         GroupState::Local(_) => "local",
-        GroupState::Blackhole => "blackhole",
+        GroupState::Blackhole(_) => "blackhole",
         GroupState::Unresolved => "on link",
         GroupState::Refused => "refused",
         GroupState::Broadcast => "broadcast",
@@ -69,7 +70,7 @@ fn group_hops(group: &GroupStats, host: &HostState) -> Vec<HopReply> {
     match &group.state {
         GroupState::Forward(members) => hops(&members.iter().map(|member| member.hop).collect::<Vec<Hop>>(), host),
         GroupState::Local(_)
-        | GroupState::Blackhole
+        | GroupState::Blackhole(_)
         | GroupState::Unresolved
         | GroupState::Refused
         | GroupState::Broadcast

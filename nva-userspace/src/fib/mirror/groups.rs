@@ -30,6 +30,12 @@ struct Entry {
     users: usize,
 }
 
+impl Entry {
+    fn set(&self, id: GroupId) -> XdpOp {
+        XdpOp::SetGroup { id, state: self.state.clone(), links: links(&self.hops) }
+    }
+}
+
 impl Groups {
     /// The group of a key, for one more user.
     pub fn acquire(&mut self, key: Key, ports: &BTreeSet<u32>, host: &HostState, ops: &mut Vec<XdpOp>) -> GroupId {
@@ -44,9 +50,10 @@ impl Groups {
         let hops = hops(&key, host).to_vec();
         self.enter(id, &hops);
         let state = resolve(&key, ports, host);
-        ops.push(XdpOp::SetGroup { id, state: state.clone() });
-        self.ids.insert(key.clone(), id);
-        self.groups.insert(id, Entry { key, state, hops, users: 1 });
+        let entry = Entry { key, state, hops, users: 1 };
+        ops.push(entry.set(id));
+        self.ids.insert(entry.key.clone(), id);
+        self.groups.insert(id, entry);
         id
     }
 
@@ -88,9 +95,9 @@ impl Groups {
         all.into_iter().for_each(|id| self.refresh_one(id, ports, host, ops));
     }
 
-    /// Every group.
-    pub fn iter(&self) -> impl Iterator<Item = (GroupId, &GroupState)> {
-        self.groups.iter().map(|(id, entry)| (*id, &entry.state))
+    /// Every group, as an operation that sets it.
+    pub fn set_all(&self) -> impl Iterator<Item = XdpOp> {
+        self.groups.iter().map(|(id, entry)| entry.set(*id))
     }
 
     /// What a group does.
@@ -112,15 +119,14 @@ impl Groups {
 
     fn refresh_one(&mut self, id: GroupId, ports: &BTreeSet<u32>, host: &HostState, ops: &mut Vec<XdpOp>) {
         let Some(entry) = self.groups.get_mut(&id) else { return };
+        let new = hops(&entry.key, host).to_vec();
+        let old = std::mem::replace(&mut entry.hops, new.clone());
         let state = resolve(&entry.key, ports, host);
-        if state != entry.state {
-            entry.state = state.clone();
-            ops.push(XdpOp::SetGroup { id, state });
+        if state != entry.state || links(&new) != links(&old) {
+            entry.state = state;
+            ops.push(entry.set(id));
         }
-        let new = hops(&entry.key, host);
-        if new != entry.hops {
-            let new = new.to_vec();
-            let old = std::mem::replace(&mut entry.hops, new.clone());
+        if new != old {
             self.leave(id, &old);
             self.enter(id, &new);
         }
@@ -146,6 +152,12 @@ impl Groups {
     }
 }
 
+/// The interfaces that hops lead to, each once.
+fn links(hops: &[Hop]) -> Vec<u32> {
+    let distinct: BTreeSet<u32> = hops.iter().map(|hop| hop.link).collect();
+    distinct.into_iter().collect()
+}
+
 /// What a group does, as its neighbours are now.
 fn resolve(key: &Key, ports: &BTreeSet<u32>, host: &HostState) -> GroupState {
     match key {
@@ -156,7 +168,7 @@ fn resolve(key: &Key, ports: &BTreeSet<u32>, host: &HostState) -> GroupState {
                 let hops = host.hops_through(*id);
                 if on_link(hops).is_some() { GroupState::Unresolved } else { forward(hops, ports, host) }
             }
-            RouteKind::Blackhole => GroupState::Blackhole,
+            RouteKind::Blackhole => GroupState::Blackhole(None),
             RouteKind::Local
             | RouteKind::Broadcast
             | RouteKind::Multicast
@@ -165,8 +177,8 @@ fn resolve(key: &Key, ports: &BTreeSet<u32>, host: &HostState) -> GroupState {
             | RouteKind::Other => GroupState::Kernel,
         },
         Key::Local(prefix) => GroupState::Local(*prefix),
-        Key::Blackhole => GroupState::Blackhole,
-        Key::Unresolved => GroupState::Unresolved,
+        Key::Blackhole(prefix) => GroupState::Blackhole(Some(*prefix)),
+        Key::OnLink(_) => GroupState::Unresolved,
         Key::Refused => GroupState::Refused,
         Key::Broadcast => GroupState::Broadcast,
         Key::Kernel => GroupState::Kernel,
@@ -193,8 +205,8 @@ fn hops<'a>(key: &'a Key, host: &'a HostState) -> &'a [Hop] {
     match key {
         Key::Forward(hops) => hops,
         Key::Object(id) => host.hops_through(*id),
-        Key::Neighbour(hop) => std::slice::from_ref(hop),
-        Key::Local(_) | Key::Blackhole | Key::Unresolved | Key::Refused | Key::Broadcast | Key::Kernel => &[],
+        Key::Neighbour(hop) | Key::OnLink(hop) => std::slice::from_ref(hop),
+        Key::Local(_) | Key::Blackhole(_) | Key::Refused | Key::Broadcast | Key::Kernel => &[],
     }
 }
 

@@ -97,7 +97,7 @@ impl Mirror {
     /// Everything that was told, as operations that build it from nothing.
     pub fn everything(&self) -> Vec<XdpOp> {
         let ports = self.macs.iter().map(|(link, mac)| XdpOp::SetPort { link: *link, mac: *mac });
-        let groups = self.groups.iter().map(|(id, state)| XdpOp::SetGroup { id, state: state.clone() });
+        let groups = self.groups.set_all();
         let routes = self.routes.iter().map(|(prefix, group)| XdpOp::SetRoute { prefix: *prefix, group: *group });
         ports.chain(groups).chain(routes).collect()
     }

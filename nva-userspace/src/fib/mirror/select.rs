@@ -18,8 +18,9 @@ pub enum Key {
     /// A neighbour on a link, as its own host route.
     Neighbour(Hop),
     Local(Prefix),
-    Blackhole,
-    Unresolved,
+    Blackhole(Prefix),
+    /// A link whose neighbours are to be resolved.
+    OnLink(Hop),
     Refused,
     Broadcast,
     Kernel,
@@ -82,13 +83,15 @@ fn key_of(route: &HostRoute, host: &HostState) -> Key {
         return Key::Object(id);
     }
     let hops = host.hops(route);
+    if let (RouteKind::Unicast, Some(hop)) = (route.kind, on_link(hops)) {
+        return Key::OnLink(Hop { weight: 1, ..*hop });
+    }
     match route.kind {
-        RouteKind::Unicast if on_link(hops).is_some() => Key::Unresolved,
         RouteKind::Unicast if hops.is_empty() => Key::Kernel,
         RouteKind::Unicast => Key::Forward(hops.to_vec()),
         RouteKind::Local => Key::Local(route.prefix),
         RouteKind::Broadcast | RouteKind::Multicast => Key::Broadcast,
-        RouteKind::Blackhole => Key::Blackhole,
+        RouteKind::Blackhole => Key::Blackhole(route.prefix),
         RouteKind::Unreachable | RouteKind::Prohibit => Key::Refused,
         RouteKind::Other => Key::Kernel,
     }

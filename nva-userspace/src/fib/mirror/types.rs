@@ -51,8 +51,8 @@ pub enum GroupState {
     Forward(Vec<Member>),
     /// Delivered by the kernel, and counted for this prefix.
     Local(Prefix),
-    /// Dropped.
-    Blackhole,
+    /// Dropped, and counted for this prefix; for several, if a next-hop object drops.
+    Blackhole(Option<Prefix>),
     /// To the kernel, which has to resolve the destination on its link.
     Unresolved,
     /// To the kernel, which answers unreachable or prohibited.
@@ -81,6 +81,8 @@ pub enum XdpOp {
         id: GroupId,
         /// What it does from now on.
         state: GroupState,
+        /// The interfaces that its routes lead to, by index, sorted; none if only the kernel knows.
+        links: Vec<u32>,
     },
     /// A prefix leads to a group from now on.
     SetRoute {
@@ -112,7 +114,8 @@ impl fmt::Display for GroupState {
                 Ok(())
             }
             GroupState::Local(prefix) => write!(f, "local {prefix}"),
-            GroupState::Blackhole => f.write_str("blackhole"),
+            GroupState::Blackhole(Some(prefix)) => write!(f, "blackhole {prefix}"),
+            GroupState::Blackhole(None) => f.write_str("blackhole"),
             GroupState::Unresolved => f.write_str("on link, unresolved"),
             GroupState::Refused => f.write_str("refused by the kernel"),
             GroupState::Broadcast => f.write_str("broadcast or multicast"),

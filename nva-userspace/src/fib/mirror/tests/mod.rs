@@ -14,11 +14,17 @@ use crate::host::{
 
 const MAC: [u8; 6] = [2, 0, 0, 0, 9, 9];
 
+/// What becomes of packets for a prefix with a route of its own that drops them.
+fn dropped(net: &str) -> GroupState {
+    GroupState::Blackhole(Some(net.parse().expect(net)))
+}
+
 /// What a data plane would hold after the operations: it insists on their order.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Model {
     ports: BTreeMap<u32, [u8; 6]>,
-    groups: BTreeMap<GroupId, GroupState>,
+    /// What they do, and the interfaces that they lead to.
+    groups: BTreeMap<GroupId, (GroupState, Vec<u32>)>,
     routes: BTreeMap<Prefix, GroupId>,
 }
 
@@ -28,7 +34,9 @@ impl Model {
             match op {
                 XdpOp::SetPort { link, mac } => drop(self.ports.insert(*link, *mac)),
                 XdpOp::RemovePort(link) => assert!(self.ports.remove(link).is_some(), "{op:?}"),
-                XdpOp::SetGroup { id, state } => drop(self.groups.insert(*id, state.clone())),
+                XdpOp::SetGroup { id, state, links } => {
+                    self.groups.insert(*id, (state.clone(), links.clone()));
+                }
                 XdpOp::SetRoute { prefix, group } => {
                     assert!(self.groups.contains_key(group), "{op:?} before its group");
                     self.routes.insert(*prefix, *group);
@@ -43,7 +51,7 @@ impl Model {
     }
 
     /// What each prefix does, without identities.
-    fn meaning(&self) -> BTreeMap<Prefix, GroupState> {
+    fn meaning(&self) -> BTreeMap<Prefix, (GroupState, Vec<u32>)> {
         self.routes.iter().map(|(prefix, group)| (*prefix, self.groups[group].clone())).collect()
     }
 }
@@ -83,7 +91,12 @@ impl Machine {
     }
 
     fn state(&self, prefix: &str) -> Option<GroupState> {
-        self.model.meaning().get(&p(prefix)).cloned()
+        self.model.meaning().get(&p(prefix)).map(|(state, _)| state.clone())
+    }
+
+    /// The interfaces that a prefix leads to.
+    fn links(&self, prefix: &str) -> Option<Vec<u32>> {
+        self.model.meaning().get(&p(prefix)).map(|(_, links)| links.clone())
     }
 
     /// What happens to a packet.
@@ -131,6 +144,39 @@ fn forward(via: &[(u32, &str, Option<Adjacency>)]) -> Option<GroupState> {
 }
 
 #[test]
+fn groups_name_the_interfaces_that_their_routes_lead_to() {
+    let mut machine = Machine::new();
+    for (prefix, via, expected) in [
+        ("192.0.2.0/24", &[(2, Some("10.0.2.1"))][..], &[2][..]),
+        ("192.0.3.0/24", &[(3, Some("10.0.3.1")), (2, Some("10.0.2.1")), (2, Some("10.0.2.2"))], &[2, 3]),
+        ("10.0.3.0/24", &[(3, None)], &[3]),
+        ("192.0.4.0/24", &[(4, Some("10.0.4.1"))], &[4]),
+    ] {
+        machine.route(prefix, via);
+        assert_eq!(machine.links(prefix).as_deref(), Some(expected), "{prefix}");
+    }
+    machine.tell(HostEvent::RouteSet(route(TABLE_MAIN, "192.0.5.0/24", 0, RouteKind::Blackhole, &[])));
+    assert_eq!(machine.links("192.0.5.0/24"), Some(Vec::new()));
+    let object = |link| {
+        let kind = NextHopKind::Hop(Hop { gateway: Some(ip("10.0.9.1")), link, weight: 1 });
+        HostEvent::NextHopSet(NextHopObject { id: 7, protocol: 186, kind })
+    };
+    machine.tell(object(4));
+    let through = HostRoute { via: Via::Object(7), ..route(TABLE_MAIN, "192.0.6.0/24", 0, RouteKind::Unicast, &[]) };
+    machine.tell(HostEvent::RouteSet(through));
+    assert_eq!(
+        (machine.state("192.0.6.0/24"), machine.links("192.0.6.0/24")),
+        (Some(GroupState::Kernel), Some(vec![4]))
+    );
+    machine.tell(HostEvent::LinkSet(link(5, true)));
+    machine.tell(object(5));
+    assert_eq!(
+        (machine.state("192.0.6.0/24"), machine.links("192.0.6.0/24")),
+        (Some(GroupState::Kernel), Some(vec![5]))
+    );
+}
+
+#[test]
 fn a_route_forwards_while_its_router_is_resolved() {
     let mut machine = Machine::new();
     machine.route("192.0.2.0/24", &[(2, Some("10.0.2.1"))]);
@@ -150,7 +196,7 @@ fn kinds_become_groups() {
     for (prefix, table, kind, state) in [
         ("10.0.2.5/32", TABLE_LOCAL, RouteKind::Local, GroupState::Local(p("10.0.2.5/32"))),
         ("10.0.2.255/32", TABLE_LOCAL, RouteKind::Broadcast, GroupState::Broadcast),
-        ("198.51.100.0/24", TABLE_MAIN, RouteKind::Blackhole, GroupState::Blackhole),
+        ("198.51.100.0/24", TABLE_MAIN, RouteKind::Blackhole, dropped("198.51.100.0/24")),
         ("198.51.101.0/24", TABLE_MAIN, RouteKind::Unreachable, GroupState::Refused),
         ("198.51.102.0/24", TABLE_MAIN, RouteKind::Prohibit, GroupState::Refused),
         ("198.51.103.0/24", TABLE_MAIN, RouteKind::Other, GroupState::Kernel),
@@ -177,7 +223,7 @@ fn the_local_table_comes_first_and_then_the_lowest_metric() {
     assert_eq!(machine.state("192.0.2.0/24"), Some(GroupState::Local(p("192.0.2.0/24"))));
     assert_eq!(machine.state("192.0.2.128/25"), None, "the kernel asks the local table first");
     machine.tell(HostEvent::RouteRemoved(any_address));
-    assert_eq!(machine.state("192.0.2.128/25"), Some(GroupState::Blackhole));
+    assert_eq!(machine.state("192.0.2.128/25"), Some(dropped("192.0.2.128/25")));
 }
 
 #[test]
@@ -256,7 +302,7 @@ fn routes_through_an_object_move_together_by_one_operation() {
     machine.tell(HostEvent::NextHopSet(NextHopObject { id: 10, protocol: 186, kind: NextHopKind::Opaque }));
     assert_eq!(machine.state("198.51.100.0/24"), Some(GroupState::Kernel));
     machine.tell(object(10, NextHopKind::Discard));
-    assert_eq!(machine.state("198.51.100.0/24"), Some(GroupState::Blackhole));
+    assert_eq!(machine.state("198.51.100.0/24"), Some(GroupState::Blackhole(None)));
 }
 
 #[test]
