@@ -5,7 +5,7 @@ use std::fs;
 use anyhow::{Context, ensure};
 use nva_tests::daemon::nva_binary;
 use nva_tests::process::Process;
-use nva_tests::wait::{seen, wait_until};
+use nva_tests::wait::wait_until;
 use serde_json::Value;
 
 use crate::place::{INTERFACES, PATIENCE, Place};
@@ -52,8 +52,10 @@ impl<'a> Appliance<'a> {
         let process = place.resources.process("nva", &mut command, &path("log"))?;
         let appliance = Appliance { forwarder, place, process };
         let attached = wait_until(PATIENCE, "native XDP on both interfaces", || appliance.check_native());
-        attached.with_context(|| appliance.log())?;
-        Ok(appliance)
+        if attached.is_err() {
+            eprintln!("{}", appliance.log());
+        }
+        attached.map(|()| appliance)
     }
 
     /// Packets that XDP has forwarded for this reason.
@@ -92,7 +94,7 @@ impl<'a> Appliance<'a> {
         let rows = reply["interfaces"].as_array().with_context(|| format!("no interfaces in {reply}"))?;
         for interface in INTERFACES {
             let native = rows.iter().any(|row| row["name"] == interface && row["mode"] == "native");
-            seen(native, || format!("{interface} is not attached natively: {reply}")).map_err(anyhow::Error::msg)?;
+            ensure!(native, "{interface} is not attached in its driver: {rows:?}");
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 //!
 //! - `row`, kernel, forwarder, instructions that the verifier went through for the root program and for the forwarder (`-`
 //!   before Linux 5.16), mode, and packets forwarded: IPv4, IPv6, and both again as hairpins
-//! - `verdicts` and how many tests of the data plane have passed
+//! - `verdicts` and how many tests of the data plane have passed (`-` if they were left out)
 //! - at the end `passed`, or `failed` and why
 
 use std::fs;
@@ -31,8 +31,7 @@ impl Row {
 
     /// Writes it, once all is well.
     pub fn write(&self) {
-        let count = |count: Option<u32>| count.map_or("-".to_owned(), |count| count.to_string());
-        let [root, forwarder] = self.verified.map(count);
+        let [root, forwarder] = self.verified.map(or_dash);
         let mut words =
             vec![self.kernel.clone(), self.forwarder.name().to_owned(), root, forwarder, "native".to_owned()];
         words.extend(self.forwarded.iter().map(u64::to_string));
@@ -40,9 +39,9 @@ impl Row {
     }
 }
 
-/// So many tests of the data plane have passed.
-pub fn verdicts(passed: u32) {
-    println!("verdicts\t{passed}");
+/// So many tests of the data plane have passed, if they were to run.
+pub fn verdicts(passed: Option<u32>) {
+    println!("verdicts\t{}", or_dash(passed));
 }
 
 /// All is well.
@@ -55,6 +54,10 @@ pub fn failed(error: &anyhow::Error) {
     let text = format!("{error:#}");
     eprintln!("nva-guest: {text}");
     println!("failed\t{}", text.lines().next().unwrap_or_default());
+}
+
+fn or_dash(count: Option<u32>) -> String {
+    count.map_or("-".to_owned(), |count| count.to_string())
 }
 
 /// How many instructions the verifier went through before it let the newest program of this name in.

@@ -6,10 +6,10 @@ use anyhow::ensure;
 use nix::sys::signal::Signal;
 use nva_tests::instance::Instance;
 use nva_tests::lab::Lab;
+use nva_tests::stream::Stream;
 use nva_tests::topology::{in_vnet, nva_address, nva_loopback};
 
 use crate::common::{self, small_article, wait_for};
-use nva_tests::stream::Stream;
 
 /// Of the article's ten NVAs; more of them would only take longer to start.
 const NVAS: u8 = 3;

@@ -10,11 +10,11 @@ use nva_common::{Group, GroupKind};
 
 use nva_tests::daemon::{Kind, Relation, Router, nva_binary};
 use nva_tests::lab::Lab;
+use nva_tests::stream::Stream;
 use nva_tests::topology::{BRANCH, BRANCH_HOST, Behind, Machine, in_vnet};
 use serde_json::Value;
 
 use crate::common::{self, answers, nva_json, prefix, quiet_lab_of, start_daemons, wait_established, wait_for};
-use nva_tests::stream::Stream;
 
 /// What is behind the peer and the `nva` learns by BGP.
 const BEYOND: &str = "10.60.0.0/24";

@@ -10,11 +10,11 @@ use nva_tests::instance::Instance;
 use nva_tests::netns::Namespace;
 use nva_tests::process::Process;
 use nva_tests::resources::Resources;
+use nva_tests::stream::Stream;
 use nva_tests::wait::wait_until;
 use serde_json::Value;
 
 use crate::common::PATIENCE;
-use nva_tests::stream::Stream;
 
 /// Behind the far router, which tells it by BGP.
 const BEYOND: &str = "2001:db8:60::/48";

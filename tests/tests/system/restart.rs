@@ -6,11 +6,11 @@ use std::net::Ipv4Addr;
 use anyhow::ensure;
 use nva_tests::daemon::{Kind, Relation, Router};
 use nva_tests::lab::Lab;
+use nva_tests::stream::Stream;
 use nva_tests::topology::{BRANCH, BRANCH_HOST, Behind, Machine, in_vnet};
 use serde_json::Value;
 
 use crate::common::{self, answers, logs, nva_peer, prefix, quiet_lab_of, wait_established, wait_for};
-use nva_tests::stream::Stream;
 
 /// What is behind the helper.
 const BEYOND: &str = "10.60.0.0/24";
