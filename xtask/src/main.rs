@@ -5,6 +5,7 @@
 
 mod build;
 mod cmd;
+mod kernels;
 mod lab;
 mod setup;
 mod test;
@@ -67,6 +68,11 @@ enum Command {
         #[arg(long, value_enum, value_delimiter = ',')]
         only: Vec<test::Step>,
     },
+    /// Set up, build, and boot Debian's 6.1 and 6.12 cloud kernels in qemu, to forward packets in each with every program
+    Kernels {
+        #[command(flatten)]
+        options: kernels::Options,
+    },
     /// Check layers, purity, sizes, sleeping tests and the like
     Tidy {
         /// Print instead which clauses of RFCs the sources cite, and where
@@ -105,6 +111,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Setup { level } => setup::run(&workspace, level).map(|_| ExitCode::SUCCESS),
         Command::Build => build::run(&workspace).map(|_| ExitCode::SUCCESS),
         Command::Test { only } => test::run(&workspace, &only),
+        Command::Kernels { options } => kernels::run(&workspace, &options),
         Command::Tidy { rfc: true } => tidy::print_rfc(&workspace).map(|()| ExitCode::SUCCESS),
         Command::Tidy { rfc: false } => tidy::run(&workspace).map(|()| ExitCode::SUCCESS),
         Command::Load { interface, args } => lab::load(&workspace, &interface, &args),
@@ -126,6 +133,7 @@ mod tests {
             | Command::Build
             | Command::Load { .. }
             | Command::Test { .. }
+            | Command::Kernels { .. }
             | Command::Tidy { .. } => {
                 panic!("nothing is passed on by these")
             }

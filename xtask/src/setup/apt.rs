@@ -1,6 +1,9 @@
 //! Installing Debian packages without a question asked, a package removed, or a daemon started.
 
-use anyhow::{Result, bail};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
 
 use super::packages::BPF_COMPILER;
 use super::services;
@@ -46,11 +49,8 @@ pub fn install(names: &[&str]) -> Result<()> {
     installed.and(disabled)
 }
 
-/// Downloads one package into a folder, without installing it. Anybody can.
-///
-/// # Errors
-/// When apt fails, or the package is not to be had.
-pub fn download(name: &str, dir: &std::path::Path) -> Result<()> {
+/// Downloads one package into a folder.
+fn download(name: &str, dir: &Path) -> Result<()> {
     let attempt = || apt_get().args(["download", name]).current_dir(dir).run();
     attempt().or_else(|error| {
         println!("setup: {error}; once more with fresh lists");
@@ -59,7 +59,42 @@ pub fn download(name: &str, dir: &std::path::Path) -> Result<()> {
     })
 }
 
-fn update() -> Result<()> {
+/// Downloads one package and unpacks it into a folder, all of it or nothing, without installing it. Anybody can.
+///
+/// # Errors
+/// When it is not to be had, or cannot be unpacked.
+pub fn unpack(name: &str, tree: &Path) -> Result<()> {
+    let mut download = tree.as_os_str().to_owned();
+    download.push(".download");
+    let download = PathBuf::from(download);
+    let unpacked = download.join("tree");
+    // Of an attempt that was interrupted.
+    if download.exists() {
+        fs::remove_dir_all(&download).with_context(|| format!("cannot remove {}", download.display()))?;
+    }
+    fs::create_dir_all(&download).with_context(|| format!("cannot make {}", download.display()))?;
+    self::download(name, &download)?;
+    let package = the_package(&download)?;
+    Cmd::new("dpkg-deb").arg("--extract").arg(package).arg(&unpacked).run()?;
+    if tree.exists() {
+        fs::remove_dir_all(tree).with_context(|| format!("cannot remove {}", tree.display()))?;
+    }
+    fs::rename(&unpacked, tree).with_context(|| format!("cannot make {}", tree.display()))?;
+    fs::remove_dir_all(&download).with_context(|| format!("cannot remove {}", download.display()))
+}
+
+fn the_package(dir: &Path) -> Result<PathBuf> {
+    let entries = dir.read_dir().with_context(|| format!("cannot list {}", dir.display()))?;
+    let mut packages =
+        entries.flatten().map(|entry| entry.path()).filter(|path| path.extension() == Some("deb".as_ref()));
+    packages.next().context("apt-get has downloaded no package")
+}
+
+/// Fetches the lists of packages anew; only root can.
+///
+/// # Errors
+/// When apt fails.
+pub fn update() -> Result<()> {
     apt_get().arg("update").run()
 }
 
@@ -83,7 +118,8 @@ fn complaint(names: &[&str]) -> Option<String> {
     })
 }
 
-fn candidate(name: &str) -> Option<String> {
+/// The version of a package that would be installed, if it is to be had.
+pub fn candidate(name: &str) -> Option<String> {
     let policy = Cmd::new("apt-cache").args(["policy", name]).env("LC_ALL", "C").probe()?;
     parse_candidate(&policy)
 }

@@ -1,10 +1,9 @@
 //! BIRD 1.6.8, the version of the article that the lab rebuilds. Debian's `bird` conflicts with `bird2`, so it is not
 //! installed but unpacked.
 
-use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use super::apt;
 use super::os::Distribution;
@@ -26,12 +25,7 @@ pub fn install(workspace: &Workspace, distribution: &Distribution) -> Result<()>
     if !distribution.is_debian_like() {
         bail!("please install this, then run the command again\n\n{}", how(workspace));
     }
-    let download = workspace.tools().join("bird1-download");
-    fs::create_dir_all(&download).with_context(|| format!("cannot make {}", download.display()))?;
-    apt::download(&format!("bird={VERSION}*"), &download)?;
-    let package = the_package(&download)?;
-    Cmd::new("dpkg-deb").arg("--extract").arg(package).arg(&tree).run()?;
-    fs::remove_dir_all(&download).with_context(|| format!("cannot remove {}", download.display()))?;
+    apt::unpack(&format!("bird={VERSION}*"), &tree)?;
     if !runs(&tree) {
         bail!("BIRD {VERSION} does not run; it needs the library of Debian's package libreadline8");
     }
@@ -51,11 +45,4 @@ pub fn is_there(workspace: &Workspace) -> bool {
 fn runs(tree: &Path) -> bool {
     // BIRD prints its version to standard error; only the exit code can be had from a probe.
     tree.join("usr/sbin/birdc").is_file() && Cmd::new(tree.join("usr/sbin/bird")).arg("--version").probe().is_some()
-}
-
-fn the_package(dir: &Path) -> Result<std::path::PathBuf> {
-    let entries = dir.read_dir().with_context(|| format!("cannot list {}", dir.display()))?;
-    let mut packages =
-        entries.flatten().map(|entry| entry.path()).filter(|path| path.extension() == Some("deb".as_ref()));
-    packages.next().context("apt-get has downloaded no package")
 }

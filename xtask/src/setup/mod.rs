@@ -1,11 +1,12 @@
 //! `cargo xtask setup`: finds what is missing on the machine and installs it. It may be run again at any time.
 //!
-//! Packages come from Debian by apt; bpf-linker and BIRD 1.6.8, which Debian cannot install beside BIRD 2, go into
-//! `target/tools`. On another distribution, or without root, it says what is missing and how to get it, and stops.
+//! Packages come from Debian by apt; bpf-linker, BIRD 1.6.8, which Debian cannot install beside BIRD 2, and other kernels go
+//! into `target/tools`. On another distribution, or without root, it says what is missing and how to get it, and stops.
 
 mod apt;
 mod bird1;
 mod components;
+pub mod kernels;
 mod linker;
 mod os;
 mod packages;
@@ -36,6 +37,8 @@ pub enum Level {
     DemoBird,
     /// Also the tests with other BGP daemons
     Test,
+    /// Also booting other kernels in qemu
+    Kernels,
 }
 
 /// What setting up found or made.
@@ -67,6 +70,12 @@ pub fn run(workspace: &Workspace, level: Level) -> Result<Ready> {
     if level >= Level::DemoBird {
         bird1::install(workspace, &distribution)?;
         println!("setup: BIRD {}: {}", bird1::VERSION, workspace.bird1().display());
+    }
+    if level >= Level::Kernels {
+        kernels::install(workspace, &distribution)?;
+        for series in kernels::SERIES {
+            println!("setup: Linux {}", kernels::release(&kernels::tree(workspace, series))?);
+        }
     }
     for package in packages::PACKAGES.iter().filter(|package| package.level <= level && package.level > Level::Build) {
         println!("setup: {}: {}", package.what, package.found().unwrap_or_default());
@@ -160,5 +169,6 @@ mod tests {
     #[test]
     fn levels_include_those_before() {
         assert!(Level::Build < Level::Demo && Level::Demo < Level::DemoBird && Level::DemoBird < Level::Test);
+        assert!(Level::Test < Level::Kernels);
     }
 }

@@ -49,6 +49,7 @@ pub const PACKAGES: &[Package] = &[
     package("openbgpd", "OpenBGPD", Level::Test, Probe::Program("bgpctl")),
     package("exabgp", "ExaBGP", Level::Test, Probe::Program("exabgp")),
     package("tshark", "tshark", Level::Test, Probe::Program("tshark")),
+    package("qemu-system-x86", "qemu for x86", Level::Kernels, Probe::Program("qemu-system-x86_64")),
 ];
 
 impl Package {
