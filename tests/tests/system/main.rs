@@ -5,12 +5,14 @@ mod as_path;
 mod as_path_expressions;
 mod bfd;
 mod blackhole;
+mod chain;
 mod cli;
 #[path = "../common/mod.rs"]
 mod common;
 mod death;
 mod examples;
 mod explain;
+mod flows;
 mod forwarding;
 mod forwarding_ipv6;
 mod kernel_routes;

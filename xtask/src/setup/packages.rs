@@ -49,6 +49,9 @@ pub const PACKAGES: &[Package] = &[
     package("openbgpd", "OpenBGPD", Level::Test, Probe::Program("bgpctl")),
     package("exabgp", "ExaBGP", Level::Test, Probe::Program("exabgp")),
     package("tshark", "tshark", Level::Test, Probe::Program("tshark")),
+    package("iperf3", "iperf3", Level::Test, Probe::Program("iperf3")),
+    package("traceroute", "traceroute", Level::Test, Probe::Program("traceroute")),
+    package("mtr-tiny", "mtr", Level::Test, Probe::Program("mtr")),
     package("qemu-system-x86", "qemu for x86", Level::Kernels, Probe::Program("qemu-system-x86_64")),
 ];
 

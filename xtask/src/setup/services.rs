@@ -24,6 +24,7 @@ const UNITS: &[(&str, &str)] = &[
     ("gobgpd", "gobgpd.service"),
     ("openbgpd", "openbgpd.service"),
     ("exabgp", "exabgp.service"),
+    ("iperf3", "iperf3.service"),
 ];
 
 /// Forbids the start of services as long as it lives.
