@@ -13,6 +13,7 @@ mod tidy;
 mod toolchain;
 mod workspace;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -67,6 +68,9 @@ enum Command {
         /// Run only these steps (set-up and build come first in any case)
         #[arg(long, value_enum, value_delimiter = ',')]
         only: Vec<test::Step>,
+        /// A directory with captures of real traffic, for the tests that can do with more than they make themselves
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
     },
     /// Set up, build, and boot Debian's 6.1 and 6.12 cloud kernels in qemu, to forward packets in each with every program
     Kernels {
@@ -110,7 +114,7 @@ fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Setup { level } => setup::run(&workspace, level).map(|_| ExitCode::SUCCESS),
         Command::Build => build::run(&workspace).map(|_| ExitCode::SUCCESS),
-        Command::Test { only } => test::run(&workspace, &only),
+        Command::Test { only, data } => test::run(&workspace, &only, data.as_deref()),
         Command::Kernels { options } => kernels::run(&workspace, &options),
         Command::Tidy { rfc: true } => tidy::print_rfc(&workspace).map(|()| ExitCode::SUCCESS),
         Command::Tidy { rfc: false } => tidy::run(&workspace).map(|()| ExitCode::SUCCESS),

@@ -3,10 +3,11 @@
 //! Each step is a command that anybody can run by hand; the first that fails ends the run. The tests that need no root
 //! run with the dev profile (with its overflow checks), those in network namespaces with the programs as released.
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 
 use crate::build;
@@ -33,11 +34,15 @@ pub enum Step {
     Namespaces,
 }
 
-/// Runs the steps, or those that are named.
+/// Where the tests look for data that is not part of the project.
+const DATA: &str = "NVA_TEST_DATA";
+
+/// Runs the steps, or those that are named; the tests in namespaces with the data of a directory, if one is named.
 ///
 /// # Errors
-/// When the machine is not ready, or with the name of the step that failed.
-pub fn run(workspace: &Workspace, only: &[Step]) -> Result<ExitCode> {
+/// When the machine is not ready or the directory is none, or with the name of the step that failed.
+pub fn run(workspace: &Workspace, only: &[Step], data: Option<&Path>) -> Result<ExitCode> {
+    let data = data.map(directory).transpose()?;
     let mut times = Times::default();
     let wanted = |step: &Step| only.is_empty() || only.contains(step);
     if wanted(&Step::Namespaces) {
@@ -47,10 +52,17 @@ pub fn run(workspace: &Workspace, only: &[Step]) -> Result<ExitCode> {
     // Even the lints need the BPF object: the library embeds it.
     times.measure("build", || build::all(workspace, &ready))?;
     for step in Step::value_variants().iter().filter(|step| wanted(step)) {
-        times.measure(step.name(), || step.run(workspace))?;
+        times.measure(step.name(), || step.run(workspace, data.as_deref()))?;
     }
     times.print();
     Ok(ExitCode::SUCCESS)
+}
+
+/// The directory as an absolute path, for tests run elsewhere than we do.
+fn directory(path: &Path) -> Result<PathBuf> {
+    let absolute = path.canonicalize().with_context(|| format!("--data {}: it cannot be read", path.display()))?;
+    ensure!(absolute.is_dir(), "--data {}: it is no directory; name the one that the files are in", path.display());
+    Ok(absolute)
 }
 
 fn level(namespaces: bool) -> Level {
@@ -75,7 +87,7 @@ impl Step {
         }
     }
 
-    fn run(self, workspace: &Workspace) -> Result<()> {
+    fn run(self, workspace: &Workspace, data: Option<&Path>) -> Result<()> {
         let cargo = || workspace.cargo();
         match self {
             Self::Tidy => tidy::run(workspace),
@@ -85,17 +97,20 @@ impl Step {
             }
             Self::Doc => cargo().env("RUSTDOCFLAGS", "-Dwarnings").args(["doc", "--no-deps"]).args(HOST_CRATES).run(),
             Self::Unit => cargo().args(TEST).args(HOST_CRATES).args(["--exclude", "nva-tests"]).run(),
-            Self::Namespaces => namespaces(workspace),
+            Self::Namespaces => namespaces(workspace, data),
         }
     }
 }
 
 /// The same two packages as [`build::all`] selects, so that cargo finds them built; of nva-userspace nothing is tested.
-fn namespaces(workspace: &Workspace) -> Result<()> {
+fn namespaces(workspace: &Workspace, data: Option<&Path>) -> Result<()> {
     let cargo = workspace.cargo().args(TEST).args(["--release", "--package", "nva-tests"]);
     // Most of a test's time passes in waiting: for timers, and for other daemons to start.
     let threads = 2 * std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let cmd: Cmd = lab::with_programs(cargo, workspace);
+    let mut cmd: Cmd = lab::with_programs(cargo, workspace);
+    if let Some(data) = data {
+        cmd = cmd.env(DATA, data);
+    }
     cmd.arg("--").arg(format!("--test-threads={threads}")).run()
 }
 
@@ -137,6 +152,16 @@ mod tests {
         let error = times.measure("clippy", || -> Result<()> { anyhow::bail!("3 warnings") });
         assert_eq!(format!("{:#}", error.expect_err("it fails")), "step `clippy` failed: 3 warnings");
         assert_eq!(times.steps.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["fine", "clippy"]);
+    }
+
+    #[test]
+    fn data_is_looked_for_in_a_directory() {
+        let found = directory(Path::new(".")).expect("a directory");
+        assert!(found.is_absolute(), "{}", found.display());
+        let file = directory(Path::new("Cargo.toml")).expect_err("a file");
+        assert_eq!(file.to_string(), "--data Cargo.toml: it is no directory; name the one that the files are in");
+        let nothing = directory(Path::new("nothing")).expect_err("nothing");
+        assert!(nothing.to_string().starts_with("--data nothing: "), "{nothing}");
     }
 
     #[test]

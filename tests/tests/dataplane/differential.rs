@@ -49,6 +49,26 @@ fn the_fast_path_sends_what_the_kernel_sends() {
     compare(&ours, &kernel, &frames, marks, &reasons);
 }
 
+/// What is compared.
+pub struct Comparison<'a> {
+    /// The router with our data plane.
+    pub ours: &'a Machine,
+    /// The router without.
+    pub kernel: &'a Machine,
+    /// What both get.
+    pub frames: &'a [Vec<u8>],
+    /// Packets that must come out of every interface, of each number others.
+    pub marks: &'a (dyn Fn(u16) -> Vec<Mark> + Sync),
+    /// Whether a frame with an IP packet is one that the router sent of its own accord.
+    pub is_own: fn(&[u8]) -> bool,
+    /// Each of these was met at the end.
+    pub reasons: &'a [Reason],
+    /// More than this many of the frames are forwarded by our data plane, and more come out of the other router.
+    pub forwarded: usize,
+    /// Whether the machines are to be kept from merging segments of a TCP connection on their way.
+    pub is_tcp: bool,
+}
+
 /// Sends the frames through both, and makes sure that the same comes out, and that each of the reasons was met.
 pub fn compare(
     ours: &Machine,
@@ -57,38 +77,89 @@ pub fn compare(
     marks: impl Fn(u16) -> Vec<Mark> + Sync,
     reasons: &[Reason],
 ) {
-    for machine in [ours, kernel] {
-        // Packets between this and the ingress MTU are too big for one of the interfaces.
-        machine.router.ip("link set dev out2 mtu 1400");
-    }
-    let bpffs = BpfFs::new();
-    ours.router.run(|| {
-        let (dataplane, _) = Machine::dataplane(bpffs.path());
-        let (mut from_ours, mut from_kernel) = (Seen::new(), Seen::new());
-        for (number, burst) in frames.chunks(64).enumerate() {
-            let marks = marks(number as u16);
-            for frame in burst.iter().chain(marks.iter().map(|(frame, _)| frame)) {
-                ours.wires[0].send(frame);
-                kernel.wires[0].send(frame);
-            }
-            collect_until_equal((ours, &mut from_ours), (kernel, &mut from_kernel), &marks);
+    let forwarded = frames.len() / 3;
+    Comparison { ours, kernel, frames, marks: &marks, is_own, reasons, forwarded, is_tcp: false }.run();
+}
+
+impl Comparison<'_> {
+    /// Compares, and returns how many packets met each end in our data plane, the marks included.
+    pub fn run(&self) -> Vec<(Reason, u64)> {
+        for machine in [self.ours, self.kernel] {
+            // Packets between this and the ingress MTU are too big for one of the interfaces.
+            machine.router.ip("link set dev out2 mtu 1400");
         }
-        let stats = dataplane.stats().expect("counters");
-        let count = |verdict: Verdict| -> u64 {
-            let of_verdict = stats.reasons.iter().filter(|reason| reason.reason.verdict() == verdict);
-            of_verdict.map(|reason| reason.counters.packets).sum()
-        };
-        let all = count(Verdict::Forward) + count(Verdict::Pass) + count(Verdict::Drop);
-        assert!(all >= frames.len() as u64, "the program saw {all} packets");
-        assert!(
-            count(Verdict::Forward) > frames.len() as u64 / 3,
-            "too few were forwarded for this to mean anything: {stats:?}"
-        );
-        assert!(from_kernel.len() > frames.len() / 3, "the kernel sent {} different frames only", from_kernel.len());
-        let met = |reason: &Reason| stats.reasons.iter().any(|one| one.reason == *reason && one.counters.packets > 0);
-        let unmet: Vec<&Reason> = reasons.iter().filter(|reason| !met(reason)).collect();
+        let bpffs = BpfFs::new();
+        self.ours.router.run(|| {
+            let (dataplane, _) = Machine::dataplane(bpffs.path());
+            if self.is_tcp {
+                [self.ours, self.kernel].iter().for_each(|machine| machine.merge_nothing());
+            }
+            let mut sent = 0;
+            for (number, burst) in self.frames.chunks(64).enumerate() {
+                let marks = (self.marks)(number as u16);
+                for frame in burst.iter().chain(marks.iter().map(|(frame, _)| frame)) {
+                    self.ours.wires[0].send(frame);
+                    self.kernel.wires[0].send(frame);
+                }
+                sent += self.collect_until_equal(&marks);
+            }
+            let stats = dataplane.stats().expect("counters");
+            let met: Vec<(Reason, u64)> =
+                stats.reasons.iter().map(|reason| (reason.reason, reason.counters.packets)).collect();
+            self.check(&met, sent);
+            met
+        })
+    }
+
+    /// Makes sure that the comparison meant something.
+    fn check(&self, met: &[(Reason, u64)], sent: usize) {
+        let all: u64 = met.iter().map(|(_, packets)| packets).sum();
+        assert!(all >= self.frames.len() as u64, "the program saw {all} packets");
+        let forwards = |(reason, _): &&(Reason, u64)| reason.verdict() == Verdict::Forward;
+        let forwarded: u64 = met.iter().filter(forwards).map(|(_, packets)| packets).sum();
+        assert!(forwarded > self.forwarded as u64, "too few were forwarded for this to mean anything: {met:?}");
+        assert!(sent > self.forwarded, "the kernel sent {sent} frames only");
+        let is_met = |reason: &Reason| met.iter().any(|(one, packets)| one == reason && *packets > 0);
+        let unmet: Vec<&Reason> = self.reasons.iter().filter(|reason| !is_met(reason)).collect();
         assert!(unmet.is_empty(), "no packet met {unmet:?}");
-    });
+    }
+
+    /// Takes in frames until both sent the same, the marks included, and returns how many; if they do not in time, says
+    /// what differs. What comes later still differs from what the next burst brings.
+    fn collect_until_equal(&self, marks: &[Mark]) -> usize {
+        let (mut from_ours, mut from_kernel) = (Seen::new(), Seen::new());
+        let end = Instant::now() + PATIENCE;
+        loop {
+            self.collect(self.ours, &mut from_ours);
+            self.collect(self.kernel, &mut from_kernel);
+            let complete = marks.iter().all(|(_, mark)| from_ours.contains_key(mark) && from_kernel.contains_key(mark));
+            if complete && from_ours == from_kernel {
+                return from_kernel.values().sum();
+            }
+            if Instant::now() > end {
+                let (theirs, surplus) = (only(&from_kernel, &from_ours), only(&from_ours, &from_kernel));
+                panic!("the kernel sent {theirs:#?}\nand we sent {surplus:#?}");
+            }
+            self.kernel.wires[0].wait(Duration::from_millis(5));
+        }
+    }
+
+    /// Takes in the frames that are there.
+    fn collect(&self, machine: &Machine, seen: &mut Seen) {
+        for (interface, wire) in machine.wires.iter().enumerate() {
+            while let Some(frame) = wire.receive() {
+                if let Some(packet) = packet(&frame).filter(|_| !(self.is_own)(&frame)) {
+                    *seen.entry((interface, packet.to_vec())).or_default() += 1;
+                }
+            }
+        }
+    }
+}
+
+/// The first frames that came more often, or less often, here than there.
+fn only(one: &Seen, other: &Seen) -> Vec<String> {
+    let lacking = one.iter().filter(|(frame, count)| other.get(*frame) != Some(*count));
+    lacking.take(5).map(|((interface, frame), count)| format!("{count} × {interface}: {frame:02x?}")).collect()
 }
 
 /// The same routes of every length and kind for all; returns destinations in and around them.
@@ -158,7 +229,8 @@ pub fn any_packet(random: &mut fastrand::Rng, destinations: &[u32]) -> Packet {
     packet
 }
 
-fn marks(number: u16) -> Vec<Mark> {
+/// The marks of most tests.
+pub fn marks(number: u16) -> Vec<Mark> {
     marks_from([11, 255, 255, 254], number)
 }
 
@@ -178,65 +250,30 @@ pub fn marks_from(source: [u8; 4], number: u16) -> Vec<Mark> {
     (1..=3).flat_map(|net| [mark(net, false), mark(net, true)]).collect()
 }
 
-/// Takes in frames until both sent the same, the marks included; if they do not in time, says what differs.
-fn collect_until_equal(
-    (ours, from_ours): (&Machine, &mut Seen),
-    (kernel, from_kernel): (&Machine, &mut Seen),
-    marks: &[Mark],
-) {
-    let end = Instant::now() + PATIENCE;
-    loop {
-        collect(ours, from_ours);
-        collect(kernel, from_kernel);
-        let complete = marks.iter().all(|(_, mark)| from_ours.contains_key(mark) && from_kernel.contains_key(mark));
-        if complete && from_ours == from_kernel {
-            return;
-        }
-        if Instant::now() > end {
-            let only = |one: &Seen, other: &Seen| -> Vec<String> {
-                let lacking = one.iter().filter(|(frame, count)| other.get(*frame) != Some(*count));
-                lacking
-                    .take(5)
-                    .map(|((interface, frame), count)| format!("{count} × {interface}: {frame:02x?}"))
-                    .collect()
-            };
-            let (theirs, surplus) = (only(from_kernel, from_ours), only(from_ours, from_kernel));
-            panic!("the kernel sent {theirs:#?}\nand we sent {surplus:#?}");
-        }
-        kernel.wires[0].wait(Duration::from_millis(5));
-    }
-}
-
-/// Takes in the frames that are there, and returns how many there were.
-fn collect(machine: &Machine, seen: &mut Seen) -> usize {
-    let mut count = 0;
-    for (interface, wire) in machine.wires.iter().enumerate() {
-        while let Some(frame) = wire.receive() {
-            count += 1;
-            if let Some(packet) = forwarded_packet(&frame) {
-                *seen.entry((interface, packet)).or_default() += 1;
-            }
-        }
-    }
-    count
-}
-
-/// The frame without padding, if it holds a packet that the router did not make itself.
-fn forwarded_packet(frame: &[u8]) -> Option<Vec<u8>> {
+/// The frame without padding, if it holds an IP packet.
+fn packet(frame: &[u8]) -> Option<&[u8]> {
     let length_at = |at: usize| Some(usize::from(u16::from_be_bytes([*frame.get(at)?, *frame.get(at + 1)?])));
-    let (is_own, length) = match frame.get(12..14)? {
-        [8, 0] => {
-            // From its interfaces' addresses, and from what its local routes make its own.
-            let source = frame.get(26..30)?;
-            ((source[0] == 10 && source[3] == 1) || source[0] >> 4 == 2, length_at(16)?)
-        }
-        [0x86, 0xdd] => {
-            // ICMPv6: errors, redirects, neighbour discovery, and behind hop-by-hop options multicast listener reports.
-            // That of the packets that we send is from one block of addresses.
-            let next_header = frame.get(if *frame.get(20)? == 0 { 54 } else { 20 })?;
-            (*next_header == 58 && frame.get(22..26)? != [0x20, 0x01, 0x0d, 0xb8], 40 + length_at(18)?)
-        }
+    let length = match frame.get(12..14)? {
+        [8, 0] => length_at(16)?,
+        [0x86, 0xdd] => 40 + length_at(18)?,
         _ => return None,
     };
-    (!is_own).then(|| frame[..frame.len().min(14 + length)].to_vec())
+    frame.get(..frame.len().min(14 + length))
+}
+
+/// Whether a packet is not one of those that these tests send.
+fn is_own(frame: &[u8]) -> bool {
+    match frame {
+        // From its interfaces' addresses, and from what its local routes make its own.
+        [_, _, _, _, _, _, _, _, _, _, _, _, 8, 0, ip @ ..] => {
+            ip.get(12..16).is_some_and(|source| (source[0] == 10 && source[3] == 1) || source[0] >> 4 == 2)
+        }
+        // ICMPv6: errors, redirects, neighbour discovery, and behind hop-by-hop options multicast listener reports.
+        // That of the packets that we send is from one block of addresses.
+        [_, _, _, _, _, _, _, _, _, _, _, _, _, _, ip @ ..] => {
+            let next_header = if ip.get(6) == Some(&0) { ip.get(40) } else { ip.get(6) };
+            next_header == Some(&58) && ip.get(8..12) != Some(&[0x20, 0x01, 0x0d, 0xb8])
+        }
+        _ => false,
+    }
 }

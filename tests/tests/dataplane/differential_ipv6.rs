@@ -151,7 +151,7 @@ fn any_packet(random: &mut fastrand::Rng, destinations: &[u128]) -> Packet6 {
 
 /// Packets that must come out of every interface, by the fast path and by the slow one: with each, what came before it on
 /// its path has come.
-fn marks(number: u16) -> Vec<Mark> {
+pub fn marks(number: u16) -> Vec<Mark> {
     let mark = |net: u16, slow: bool| {
         let (source, destination) = ([0x2001, 0xdb8, 0, 0, 0, 0, 0, 1], [0xfd00, net, 0, 0, 0, 0, 0, 7]);
         let mut packet = Packet6::udp(MACS[0], source.into(), destination.into());

@@ -22,7 +22,7 @@ pub const MACS: [[u8; 6]; 3] = [[2, 0, 0, 0, 1, 1], [2, 0, 0, 0, 2, 1], [2, 0, 0
 /// `fe80::9`) are resolved for good.
 pub struct Machine {
     pub router: NetNs,
-    _peer: NetNs,
+    peer: NetNs,
     pub wires: [Wire; 3],
 }
 
@@ -59,12 +59,43 @@ impl Machine {
         }
         router.set("conf.all.send_redirects", 0);
         let wires = [1, 2, 3].map(|net| Wire::open(&peer, &format!("p{net}")));
-        Machine { router, _peer: peer, wires }
+        Machine { router, peer, wires }
+    }
+
+    /// Has frames of up to `mtu` octets and a header come in.
+    pub fn widen(&self, mtu: usize) {
+        self.router.ip(&format!("link set dev in mtu {mtu}"));
+        self.peer.ip(&format!("link set dev p1 mtu {mtu}"));
+    }
+
+    /// Puts our programs on the other ends of the interfaces, where they pass everything: an end that redirected frames are
+    /// to reach has a program, or merges what it receives.
+    pub fn prepare_for_tcp(&self, bpffs: &Path) {
+        let capacity = Capacity { blocks: 1, nodes: 64, groups: 16, next_hops: 16 };
+        let options = XdpOptions { bpffs: bpffs.to_owned(), capacity, ..XdpOptions::default() };
+        self.peer.run(|| {
+            let mut dataplane = Dataplane::open(&options).expect("open the data plane");
+            for net in 1..=3 {
+                let name = format!("p{net}");
+                let index = nix::net::if_::if_nametoindex(name.as_str()).expect("an interface");
+                // What is pinned stays.
+                dataplane.attach(index, &name).expect("attach");
+            }
+        });
+    }
+
+    /// Keeps the interfaces and their other ends from merging the segments of a TCP connection (GRO). To be called when all
+    /// programs are there: attaching one switches that on.
+    pub fn merge_nothing(&self) {
+        for (net, interface) in (1..=3).zip(INTERFACES) {
+            self.router.command("ethtool", &format!("-K {interface} gro off"));
+            self.peer.command("ethtool", &format!("-K p{net} gro off"));
+        }
     }
 
     /// Lets our data plane forward by the kernel's routes as they are now. To be called in the router's namespace.
     pub fn dataplane(bpffs: &Path) -> (Dataplane, Mirror) {
-        let capacity = Capacity { blocks: 256, nodes: 4_096, groups: 512, next_hops: 128 };
+        let capacity = Capacity { blocks: 4_096, nodes: 16_384, groups: 512, next_hops: 128 };
         let options = XdpOptions { bpffs: bpffs.to_owned(), capacity, ..XdpOptions::default() };
         let mut dataplane = Dataplane::open(&options).expect("open the data plane");
         let mut ports = BTreeSet::new();

@@ -1,8 +1,10 @@
 //! The data plane by itself, in namespaces of its own: by table, against the kernel's own forwarding, and over a restart.
 
+mod captures;
 mod differential;
 mod differential_ipv6;
 mod machine;
+mod mix;
 mod repair;
 mod restart;
 mod router;

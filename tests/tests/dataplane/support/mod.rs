@@ -1,6 +1,7 @@
-//! What the data plane's tests need: network namespaces, packets, raw sockets, logs, and runs of a program on one packet.
+//! What the data plane's tests need: network namespaces, packets, captures, raw sockets, logs, and runs of a program on one packet.
 
 pub mod bpf;
+pub mod capture;
 pub mod log;
 pub mod netns;
 pub mod packet;
