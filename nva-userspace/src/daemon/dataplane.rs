@@ -28,6 +28,8 @@ pub struct DataPlane {
 struct Active {
     plane: Dataplane,
     mirror: Mirror,
+    /// As they were a second ago at most, by interface.
+    ipv6_mtus: BTreeMap<u32, u32>,
     /// The tables hold what the mirror says; before that they may be those of an earlier life.
     filled: bool,
     neighbours: NeighbourKeeper,
@@ -95,7 +97,14 @@ impl DataPlane {
             info!(interface, "XDP detached: the interface is not in the configuration any more");
         }
         let neighbours = NeighbourKeeper::start()?;
-        let active = Active { plane, mirror: Mirror::default(), filled: false, neighbours, overflowed: 0 };
+        let active = Active {
+            plane,
+            mirror: Mirror::default(),
+            ipv6_mtus: BTreeMap::new(),
+            filled: false,
+            neighbours,
+            overflowed: 0,
+        };
         Ok(DataPlane { active: Some(active), interfaces })
     }
 
@@ -154,7 +163,7 @@ impl DataPlane {
 impl Active {
     fn follow(&mut self, delta: &HostDelta, host: &HostState) -> Result<Applied, XdpError> {
         let ports: BTreeSet<u32> = self.plane.attached().map(|(_, index)| index).collect();
-        let mut ops: Vec<XdpOp> = Vec::new();
+        let mut ops: Vec<XdpOp> = self.mirror.set_ipv6_mtus(self.ipv6_mtus.clone(), host);
         if ports != *self.mirror.ports() {
             ops.extend(self.mirror.set_ports(ports, host));
         }
@@ -201,7 +210,8 @@ impl Active {
     }
 }
 
-/// Attaches to every configured interface that is there and is not attached to, and lets go of those that are gone.
+/// Attaches to every configured interface that is there and is not attached to, lets go of those that are gone, and reads
+/// what the kernel does not tell of those that are there.
 fn attach(active: &mut Active, interfaces: &mut BTreeMap<String, Attachment>, host: &HostState) {
     if let Err(problem) = active.plane.audit() {
         error!(%problem, "cannot audit the XDP data plane");
@@ -232,6 +242,7 @@ fn attach(active: &mut Active, interfaces: &mut BTreeMap<String, Attachment>, ho
             }
         };
     }
+    active.ipv6_mtus = active.plane.ipv6_mtus();
 }
 
 #[cfg(test)]

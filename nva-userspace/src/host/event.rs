@@ -1,6 +1,7 @@
 //! The things a kernel tells, as values.
 
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 
 use crate::net::Prefix;
 
@@ -93,6 +94,8 @@ pub struct HostRoute {
     pub protocol: u8,
     /// What it does; if it names an object, what that does (see [`HostState::kind`](super::HostState::kind)).
     pub kind: RouteKind,
+    /// The MTU that it has of its own (`RTAX_MTU`), locked or not: packets may be no larger, whatever its link carries.
+    pub mtu: Option<NonZeroU32>,
     /// Where it leads.
     pub via: Via,
 }

@@ -212,9 +212,14 @@ fn put(routes: &mut Vec<HostRoute>, route: HostRoute) -> bool {
 
 /// Takes exactly this route away, or its hops out of an IPv6 multipath route.
 fn take_away(routes: &mut Vec<HostRoute>, route: &HostRoute) -> bool {
-    // What a route through an object does may have changed with the object.
-    let same = |old: &HostRoute| old == route || (old.via == route.via && is_shared(old) && same_key(old, route));
-    if let Some(at) = routes.iter().position(same) {
+    // What a route through an object does may have changed with the object; and the kernel changes MTUs of IPv6 routes with
+    // their interface's without a word (rt6_mtu_change).
+    let alike = |old: &HostRoute| {
+        let same = (old.protocol, old.kind) == (route.protocol, route.kind) || is_shared(old);
+        same && old.via == route.via && same_key(old, route)
+    };
+    let exactly = routes.iter().position(|old| old == route);
+    if let Some(at) = exactly.or_else(|| routes.iter().position(alike)) {
         routes.remove(at);
         return true;
     }

@@ -1,6 +1,7 @@
 //! Tables for each question, and the property that a resynchronisation says exactly what a replay would have said.
 
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 
 use proptest::prelude::*;
 
@@ -30,6 +31,7 @@ fn on(link: u32) -> Hop {
 
 fn route(net: &str, hops: &[Hop]) -> HostRoute {
     HostRoute {
+        mtu: None,
         table: TABLE_MAIN,
         prefix: prefix(net),
         metric: 0,
@@ -231,6 +233,22 @@ fn object(id: u32, kind: NextHopKind) -> HostEvent {
 
 fn group(members: &[(u32, u16)]) -> NextHopKind {
     NextHopKind::Group(members.iter().map(|(id, weight)| GroupMember { id: *id, weight: *weight }).collect())
+}
+
+#[test]
+fn a_route_goes_whatever_mtu_it_had_meanwhile() {
+    let of_mtu = |mtu| HostRoute { mtu: NonZeroU32::new(mtu), ..route("2001:db8:9::/48", &[on(1)]) };
+    let mut state = host([HostEvent::RouteSet(of_mtu(1500))]);
+    assert_eq!(state.routes_of(prefix("2001:db8:9::/48")), [of_mtu(1500)]);
+    // The kernel has lowered it with that of the interface, and told of the interface only.
+    state.apply(HostEvent::RouteRemoved(of_mtu(1300)));
+    assert_eq!(state.routes_of(prefix("2001:db8:9::/48")), []);
+    // Of two that differ in nothing else, the right one goes.
+    for event in [of_mtu(1500), of_mtu(1300)].map(HostEvent::RouteAdded) {
+        state.apply(event);
+    }
+    state.apply(HostEvent::RouteRemoved(of_mtu(1300)));
+    assert_eq!(state.routes_of(prefix("2001:db8:9::/48")), [of_mtu(1500)]);
 }
 
 fn through(id: u32, protocol: u8, net: &str) -> HostRoute {

@@ -2,6 +2,7 @@
 //! routes for a TOS or a source prefix, cached exceptions) says nothing.
 
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 
 use netlink_packet_core::{DecodeError, NLM_F_REPLACE, Parseable, ParseableParametrized};
 use netlink_packet_route::address::{AddressAttribute, AddressMessage};
@@ -10,7 +11,7 @@ use netlink_packet_route::neighbour::{
     NeighbourAddress, NeighbourAttribute, NeighbourFlags, NeighbourMessage, NeighbourState,
 };
 use netlink_packet_route::route::{
-    RouteAddress, RouteAttribute, RouteFlags, RouteMessage, RouteNextHop, RouteType, RouteVia,
+    RouteAddress, RouteAttribute, RouteFlags, RouteMessage, RouteMetric, RouteNextHop, RouteType, RouteVia,
 };
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 
@@ -138,6 +139,7 @@ fn route(message: &RouteMessage) -> Option<HostRoute> {
         metric: 0,
         protocol: header.protocol.into(),
         kind: kind(header.kind),
+        mtu: None,
         via: Via::Hops(Vec::new()),
     };
     let (mut hops, mut object) = (Vec::new(), None);
@@ -149,6 +151,7 @@ fn route(message: &RouteMessage) -> Option<HostRoute> {
             }
             RouteAttribute::Table(table) => route.table = *table,
             RouteAttribute::Priority(metric) => route.metric = *metric,
+            RouteAttribute::Metrics(metrics) => route.mtu = mtu(metrics),
             RouteAttribute::Oif(link) => single.link = *link,
             RouteAttribute::MultiPath(several) => hops.extend(several.iter().map(hop)),
             RouteAttribute::NhId(id) => object = Some(*id),
@@ -216,6 +219,13 @@ fn kind(kind: RouteType) -> RouteKind {
 fn hop(hop: &RouteNextHop) -> Hop {
     // The kernel counts weights from 0.
     Hop { gateway: gateway(&hop.attributes), link: hop.interface_index, weight: u16::from(hop.hops) + 1 }
+}
+
+fn mtu(metrics: &[RouteMetric]) -> Option<NonZeroU32> {
+    metrics.iter().find_map(|metric| match metric {
+        RouteMetric::Mtu(mtu) => NonZeroU32::new(*mtu),
+        _ => None,
+    })
 }
 
 fn gateway(attributes: &[RouteAttribute]) -> Option<IpAddr> {

@@ -146,7 +146,15 @@ mod tests {
         for ((prefix, hops), table) in cases.into_iter().zip([254, 1000].into_iter().cycle()) {
             let prefix = prefix.parse().expect(prefix);
             let route = FibRoute { prefix, table, metric: 79, protocol: 186, via: Via::Hops(hops.clone()) };
-            let told = HostRoute { table, prefix, metric: 79, protocol: 186, kind: route.kind(), via: Via::Hops(hops) };
+            let told = HostRoute {
+                table,
+                prefix,
+                metric: 79,
+                protocol: 186,
+                kind: route.kind(),
+                mtu: None,
+                via: Via::Hops(hops),
+            };
             let new = new_route(&route).expect("a possible route");
             assert_eq!(decoded(&new, 0), Some(HostEvent::RouteAdded(told.clone())));
             assert_eq!(decoded(&new, NLM_F_REPLACE), Some(HostEvent::RouteSet(told.clone())));

@@ -24,7 +24,7 @@ use super::links::{self, Attached, Links, Root};
 use super::memory::{Mapping, Word};
 use super::next_hops::NextHopTable;
 use super::object::{self, Capacity};
-use super::ports::{PortTable, SourceCheck, setting};
+use super::ports::{PortTable, SourceCheck, ipv6_mtu, setting};
 use super::samples::Samples;
 use super::sys;
 use super::trie::Trie;
@@ -234,6 +234,11 @@ impl Dataplane {
     /// The attached interfaces' names and indexes.
     pub fn attached(&self) -> impl Iterator<Item = (&str, u32)> {
         self.links.iter()
+    }
+
+    /// The IPv6 MTUs of the attached interfaces that have IPv6, in octets, by index, as the kernel has them now.
+    pub fn ipv6_mtus(&self) -> BTreeMap<u32, u32> {
+        self.links.iter().filter_map(|(name, index)| Some((index, ipv6_mtu(name)?))).collect()
     }
 
     /// Looks after what changes without a notice: lets go of devices that are gone (returns their names: attach again when

@@ -164,6 +164,11 @@ pub fn setting(protocol: &str, interface: &str, name: &str) -> u32 {
     read(protocol, interface, name).unwrap_or(0)
 }
 
+/// The interface's IPv6 MTU in octets, if it has IPv6.
+pub fn ipv6_mtu(interface: &str) -> Option<u32> {
+    read("ipv6", interface, "mtu")
+}
+
 fn read(protocol: &str, interface: &str, name: &str) -> Option<u32> {
     let text = fs::read_to_string(format!("/proc/sys/net/{protocol}/conf/{interface}/{name}")).ok()?;
     text.trim().parse().ok()

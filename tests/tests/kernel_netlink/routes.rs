@@ -1,5 +1,7 @@
 //! Routes with hops of their own: what we ask for is what comes about, and nobody else's is touched.
 
+use std::num::NonZeroU32;
+
 use nva::fib::{FibConfig, FibOp};
 use nva::host::{Hop, HostRoute, HostState, RouteKind};
 use nva::kernel::{MonitorConfig, RouteError, Routes};
@@ -81,6 +83,31 @@ fn gateways_outside_of_every_subnet_and_of_the_other_family_are_taken() {
             assert_eq!(routes.apply(&[FibOp::Install(route(net, &[hop]))]).await, [Ok(())], "{net}");
             watch.until("the route", |host| hops(host, net) == Some(&[hop])).await;
         }
+    });
+}
+
+#[test]
+fn mtus_of_routes_are_understood() {
+    in_namespace(|| async {
+        let mut watch = Watch::start(MonitorConfig::default()).await;
+        let mtu = |host: &HostState, net| host.routes_of(prefix(net)).iter().map(|route| route.mtu).collect::<Vec<_>>();
+        for (family, net, gateway) in [("-4", "192.0.2.0/24", "10.0.1.1"), ("-6", "2001:db8:9::/48", "2001:db8:1::1")] {
+            for (words, expected) in
+                [("mtu 1300", 1300), ("mtu lock 1400", 1400), ("advmss 1200", 0), ("mtu 1350", 1350)]
+            {
+                ip(&format!("{family} route replace {net} via {gateway} {words}"));
+                watch.until(words, |host| mtu(host, net) == [NonZeroU32::new(expected)]).await;
+            }
+            watch.assert_true().await;
+            ip(&format!("{family} route del {net} via {gateway}"));
+            watch.until("its end", |host| mtu(host, net).is_empty()).await;
+        }
+        // Lowered with the interface's, without a word about the route.
+        ip("-6 route add 2001:db8:9::/48 via 2001:db8:1::1 mtu 1450");
+        watch.until("the route", |host| mtu(host, "2001:db8:9::/48") == [NonZeroU32::new(1450)]).await;
+        ip("link set eth0 mtu 1400");
+        ip("-6 route del 2001:db8:9::/48 via 2001:db8:1::1");
+        watch.until("its end", |host| mtu(host, "2001:db8:9::/48").is_empty()).await;
     });
 }
 

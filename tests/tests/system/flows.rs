@@ -304,6 +304,63 @@ fn set_option(socket: &impl AsRawFd, level: i32, name: i32, value: i32) {
 }
 
 #[test]
+fn mtus_of_routes_and_of_ipv6_are_kept_to() {
+    let (chain, nva) = running(1500);
+    let set = |narrow: &str| {
+        let way = if narrow.starts_with("ipv6/") {
+            chain.nva.sysctl(&[("ipv6/conf/eth0/mtu", "1300")])
+        } else {
+            chain.nva.ip_batch(&format!("route replace {narrow}\n"))
+        };
+        way.expect("set");
+    };
+    let ipv4 = format!("{BEYOND_IPV4} via 10.0.2.2");
+    let ipv6 = format!("{BEYOND} via fd00:0:0:2::2");
+    for (family, narrow) in [
+        (&FAMILIES[0], format!("{ipv4} mtu 1300")),
+        (&FAMILIES[0], format!("{ipv4} mtu lock 1300")),
+        (&FAMILIES[1], format!("{ipv6} mtu 1300")),
+        (&FAMILIES[1], format!("{ipv6} mtu lock 1300")),
+        (&FAMILIES[1], "ipv6/conf/eth0/mtu".to_owned()),
+    ] {
+        // Forwarded in XDP, then told of as too big, and forwarded again.
+        wait_until(PATIENCE, "large packets to pass", || full_pings(&chain, family, 1500)).expect("the fast path");
+        set(&narrow);
+        wait_until(PATIENCE, &format!("{narrow}: the limit of 1300"), || full_pings(&chain, family, SMALL_MTU))
+            .unwrap_or_else(|error| panic!("{error}\n{}", nva.log_tail()));
+        let wide = if family.ipv6 { &ipv6 } else { &ipv4 };
+        chain.nva.ip_batch(&format!("route replace {wide}\n")).expect("set");
+        chain.nva.sysctl(&[("ipv6/conf/eth0/mtu", "1500")]).expect("set");
+    }
+}
+
+/// Makes sure that a packet of `mtu` octets is forwarded in XDP, and that of one octet more, if the link carries that, the
+/// kernel says how much it may be.
+fn full_pings(chain: &Chain, family: &Family, mtu: u32) -> anyhow::Result<()> {
+    let ip = if family.ipv6 { "-6" } else { "-4" };
+    chain.near.ip(&[ip, "route", "flush", "cache"])?;
+    let beyond = family.beyond.to_string();
+    let ping = |octets: u32| {
+        let data = (octets - family.header - 8).to_string();
+        chain.near.output(&["ping", "-n", "-M", "do", "-c", "1", "-W", "1", "-s", &data, &beyond])
+    };
+    let (before, _) = chain.redirected()?;
+    ensure!(ping(mtu)?.status.success(), "no answer to {mtu} octets");
+    let (after, counters) = chain.redirected()?;
+    ensure!(after == before + 2, "{mtu} octets took another way: {counters}");
+    ensure!(known_path_mtu(chain, family)?.is_none(), "{mtu} octets are too much");
+    if mtu == 1500 {
+        return Ok(());
+    }
+    ensure!(!ping(mtu + 1)?.status.success(), "{} octets pass", mtu + 1);
+    let known = known_path_mtu(chain, family)?;
+    ensure!(known == Some(mtu), "the path is known to carry {known:?}");
+    let (last, counters) = chain.redirected()?;
+    ensure!(last == after, "{} octets were forwarded: {counters}", mtu + 1);
+    Ok(())
+}
+
+#[test]
 fn what_may_be_fragmented_is_by_the_kernel_and_fragments_are_forwarded_by_xdp() {
     let (chain, nva) = running(SMALL_MTU);
     let ipv4 = &FAMILIES[0];

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 
+use super::ports::Ports;
 use super::select::{Key, on_link};
 use super::types::{Adjacency, GroupId, GroupState, Member, WantedNeighbour, XdpOp};
 use crate::host::{Hop, HostDelta, HostState, RouteKind};
@@ -38,7 +40,7 @@ impl Entry {
 
 impl Groups {
     /// The group of a key, for one more user.
-    pub fn acquire(&mut self, key: Key, ports: &BTreeSet<u32>, host: &HostState, ops: &mut Vec<XdpOp>) -> GroupId {
+    pub fn acquire(&mut self, key: Key, ports: &Ports, host: &HostState, ops: &mut Vec<XdpOp>) -> GroupId {
         if let Some(id) = self.ids.get(&key) {
             if let Some(entry) = self.groups.get_mut(id) {
                 entry.users += 1;
@@ -81,16 +83,18 @@ impl Groups {
     }
 
     /// Looks again at the groups that changed links, neighbours and next-hop objects are part of.
-    pub fn refresh(&mut self, delta: &HostDelta, ports: &BTreeSet<u32>, host: &HostState, ops: &mut Vec<XdpOp>) {
+    pub fn refresh(&mut self, delta: &HostDelta, ports: &Ports, host: &HostState, ops: &mut Vec<XdpOp>) {
         let by_link = delta.links.iter().filter_map(|link| self.by_link.get(link));
         let by_neighbour = delta.neighbours.iter().filter_map(|neighbour| self.by_neighbour.get(neighbour));
-        let by_object = delta.next_hops.iter().filter_map(|object| self.ids.get(&Key::Object(*object)));
+        let of_object =
+            |object: &u32| self.ids.range(Key::Object(*object, None)..=Key::Object(*object, Some(NonZeroU32::MAX)));
+        let by_object = delta.next_hops.iter().flat_map(of_object).map(|(_, id)| id);
         let affected: BTreeSet<GroupId> = by_link.chain(by_neighbour).flatten().chain(by_object).copied().collect();
         affected.into_iter().for_each(|id| self.refresh_one(id, ports, host, ops));
     }
 
     /// Looks again at every group.
-    pub fn refresh_all(&mut self, ports: &BTreeSet<u32>, host: &HostState, ops: &mut Vec<XdpOp>) {
+    pub fn refresh_all(&mut self, ports: &Ports, host: &HostState, ops: &mut Vec<XdpOp>) {
         let all: Vec<GroupId> = self.groups.keys().copied().collect();
         all.into_iter().for_each(|id| self.refresh_one(id, ports, host, ops));
     }
@@ -106,10 +110,10 @@ impl Groups {
     }
 
     /// The neighbours of all groups that are on links of ours.
-    pub fn wanted_neighbours(&self, ports: &BTreeSet<u32>) -> BTreeSet<WantedNeighbour> {
-        let forwards = |entry: &Entry| matches!(entry.key, Key::Forward(_) | Key::Object(_));
+    pub fn wanted_neighbours(&self, ports: &Ports) -> BTreeSet<WantedNeighbour> {
+        let forwards = |entry: &Entry| matches!(entry.key, Key::Forward(..) | Key::Object(..));
         let is_route = |id: &GroupId| self.groups.get(id).is_some_and(forwards);
-        let ours = self.by_neighbour.iter().filter(|((link, _), _)| ports.contains(link));
+        let ours = self.by_neighbour.iter().filter(|((link, _), _)| ports.contains(*link));
         ours.map(|((link, address), users)| {
             let is_gateway = users.iter().any(is_route);
             WantedNeighbour { link: *link, address: *address, is_gateway }
@@ -117,7 +121,7 @@ impl Groups {
         .collect()
     }
 
-    fn refresh_one(&mut self, id: GroupId, ports: &BTreeSet<u32>, host: &HostState, ops: &mut Vec<XdpOp>) {
+    fn refresh_one(&mut self, id: GroupId, ports: &Ports, host: &HostState, ops: &mut Vec<XdpOp>) {
         let Some(entry) = self.groups.get_mut(&id) else { return };
         let new = hops(&entry.key, host).to_vec();
         let old = std::mem::replace(&mut entry.hops, new.clone());
@@ -159,14 +163,14 @@ fn links(hops: &[Hop]) -> Vec<u32> {
 }
 
 /// What a group does, as its neighbours are now.
-fn resolve(key: &Key, ports: &BTreeSet<u32>, host: &HostState) -> GroupState {
+fn resolve(key: &Key, ports: &Ports, host: &HostState) -> GroupState {
     match key {
-        Key::Forward(hops) => forward(hops, ports, host),
-        Key::Neighbour(hop) => forward(std::slice::from_ref(hop), ports, host),
-        Key::Object(id) => match host.kind_through(*id) {
+        Key::Forward(hops, mtu) => forward(hops, *mtu, ports, host),
+        Key::Neighbour(hop, mtu) => forward(std::slice::from_ref(hop), *mtu, ports, host),
+        Key::Object(id, mtu) => match host.kind_through(*id) {
             RouteKind::Unicast => {
                 let hops = host.hops_through(*id);
-                if on_link(hops).is_some() { GroupState::Unresolved } else { forward(hops, ports, host) }
+                if on_link(hops).is_some() { GroupState::Unresolved } else { forward(hops, *mtu, ports, host) }
             }
             RouteKind::Blackhole => GroupState::Blackhole(None),
             RouteKind::Local
@@ -186,26 +190,31 @@ fn resolve(key: &Key, ports: &BTreeSet<u32>, host: &HostState) -> GroupState {
 }
 
 /// Forwarding, if a hop is over a link of ours: the kernel knows more of links that are not.
-fn forward(hops: &[Hop], ports: &BTreeSet<u32>, host: &HostState) -> GroupState {
-    if !hops.iter().any(|hop| ports.contains(&hop.link)) {
+fn forward(hops: &[Hop], mtu: Option<NonZeroU32>, ports: &Ports, host: &HostState) -> GroupState {
+    if !hops.iter().any(|hop| ports.contains(hop.link)) {
         return GroupState::Kernel;
     }
-    let member = |hop: &Hop| Member { hop: *hop, adjacency: adjacency(hop, ports, host) };
+    let member = |hop: &Hop| Member { hop: *hop, adjacency: adjacency(hop, mtu, ports, host) };
     GroupState::Forward(hops.iter().map(member).collect())
 }
 
 /// Where to send for a hop: its link is ours, up and has a MAC, and its router's MAC is known.
-fn adjacency(hop: &Hop, ports: &BTreeSet<u32>, host: &HostState) -> Option<Adjacency> {
-    let link = host.link(hop.link).filter(|link| link.up && ports.contains(&link.index))?;
-    let mac = host.neighbour(hop.link, hop.gateway?)?.mac?;
-    Some(Adjacency { link: link.index, own_mac: link.mac?, mac, mtu: link.mtu })
+fn adjacency(hop: &Hop, mtu: Option<NonZeroU32>, ports: &Ports, host: &HostState) -> Option<Adjacency> {
+    let link = host.link(hop.link).filter(|link| link.up && ports.contains(link.index))?;
+    let gateway = hop.gateway?;
+    let mac = host.neighbour(hop.link, gateway)?.mac?;
+    // What is larger than the smallest of them is for the kernel to judge (RFC 1191 §3, RFC 8201 §4).
+    let family_mtu = if gateway.is_ipv6() { ports.ipv6_mtu(link.index) } else { None };
+    let limits = [family_mtu, mtu.map(NonZeroU32::get)];
+    let mtu = limits.into_iter().flatten().fold(link.mtu, u32::min);
+    Some(Adjacency { link: link.index, own_mac: link.mac?, mac, mtu })
 }
 
 fn hops<'a>(key: &'a Key, host: &'a HostState) -> &'a [Hop] {
     match key {
-        Key::Forward(hops) => hops,
-        Key::Object(id) => host.hops_through(*id),
-        Key::Neighbour(hop) | Key::OnLink(hop) => std::slice::from_ref(hop),
+        Key::Forward(hops, _) => hops,
+        Key::Object(id, _) => host.hops_through(*id),
+        Key::Neighbour(hop, _) | Key::OnLink(hop) => std::slice::from_ref(hop),
         Key::Local(_) | Key::Blackhole(_) | Key::Refused | Key::Broadcast | Key::Kernel => &[],
     }
 }

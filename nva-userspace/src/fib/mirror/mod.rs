@@ -8,10 +8,11 @@
 //! looked up. A router with such an address is a router like any other.
 // GAP(ip-rule): routing rules besides those that the kernel starts with, and VRFs, are not looked at.
 // GAP(ip-route): routes for one type of service, or in IPv6 for sources of one prefix, are not looked at.
-// GAP(RFC 1191 §3): a route's own MTU is not looked at, only its link's.
-// GAP(RFC 8201 §4): nor is an interface's own IPv6 MTU (net.ipv6.conf.*.mtu).
+// GAP(RFC 8201 §4): what the router has learned of a path for its own packets is not looked at; the kernel's IPv6 applies it
+// to others' packets as well.
 
 mod groups;
+mod ports;
 mod select;
 mod types;
 
@@ -22,6 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use self::groups::Groups;
+use self::ports::Ports;
 use self::select::{Covers, Key, is_mirrored};
 pub use self::types::{Adjacency, GroupId, GroupState, Member, WantedNeighbour, XdpOp};
 use crate::host::{HostDelta, HostState};
@@ -30,8 +32,7 @@ use crate::net::{AfiSafi, Prefix};
 /// The mirror: what the data plane was told, and how that follows from the machine's network.
 #[derive(Debug, Default)]
 pub struct Mirror {
-    /// The interfaces that XDP runs on, by index.
-    ports: BTreeSet<u32>,
+    ports: Ports,
     /// The MACs that were told.
     macs: BTreeMap<u32, [u8; 6]>,
     routes: BTreeMap<Prefix, GroupId>,
@@ -42,18 +43,28 @@ pub struct Mirror {
 impl Mirror {
     /// A mirror that has told nothing yet, for these interfaces.
     pub fn new(ports: BTreeSet<u32>) -> Mirror {
-        Mirror { ports, ..Mirror::default() }
+        Mirror { ports: Ports::new(ports), ..Mirror::default() }
     }
 
     /// Changes the set of interfaces that XDP runs on.
     pub fn set_ports(&mut self, ports: BTreeSet<u32>, host: &HostState) -> Vec<XdpOp> {
-        self.ports = ports;
+        self.ports.set(ports);
         self.rebuild(host)
+    }
+
+    /// Takes in the IPv6 MTUs of interfaces, by index, where they have one of their own (`net.ipv6.conf.*.mtu`). The kernel
+    /// does not tell of their changes.
+    pub fn set_ipv6_mtus(&mut self, mtus: BTreeMap<u32, u32>, host: &HostState) -> Vec<XdpOp> {
+        let mut ops = Vec::new();
+        if self.ports.set_ipv6_mtus(mtus) {
+            self.groups.refresh_all(&self.ports, host, &mut ops);
+        }
+        ops
     }
 
     /// The interfaces that XDP runs on.
     pub fn ports(&self) -> &BTreeSet<u32> {
-        &self.ports
+        self.ports.indices()
     }
 
     /// Follows a change of the machine's network.
@@ -62,7 +73,7 @@ impl Mirror {
             return self.rebuild(host);
         }
         let mut ops = Vec::new();
-        let ports: Vec<u32> = delta.links.iter().filter(|link| self.ports.contains(link)).copied().collect();
+        let ports: Vec<u32> = delta.links.iter().filter(|link| self.ports.contains(**link)).copied().collect();
         ports.into_iter().for_each(|link| self.refresh_port(link, host, &mut ops));
         self.groups.refresh(delta, &self.ports, host, &mut ops);
         let mut prefixes: BTreeSet<Prefix> =
@@ -80,7 +91,7 @@ impl Mirror {
     pub fn rebuild(&mut self, host: &HostState) -> Vec<XdpOp> {
         let mut ops = Vec::new();
         self.covers = Covers::new(host);
-        let ports: BTreeSet<u32> = self.ports.iter().chain(self.macs.keys()).copied().collect();
+        let ports: BTreeSet<u32> = self.ports.indices().iter().chain(self.macs.keys()).copied().collect();
         ports.into_iter().for_each(|link| self.refresh_port(link, host, &mut ops));
         self.groups.refresh_all(&self.ports, host, &mut ops);
         let mut prefixes: BTreeSet<Prefix> = self.routes.keys().copied().collect();
@@ -127,7 +138,7 @@ impl Mirror {
     }
 
     fn refresh_port(&mut self, link: u32, host: &HostState, ops: &mut Vec<XdpOp>) {
-        let mac = if self.ports.contains(&link) { host.link(link).and_then(|link| link.mac) } else { None };
+        let mac = if self.ports.contains(link) { host.link(link).and_then(|link| link.mac) } else { None };
         if self.macs.get(&link).copied() == mac {
             return;
         }

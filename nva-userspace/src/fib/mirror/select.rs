@@ -2,21 +2,23 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 
 use ipnet::IpNet;
 use prefix_trie::joint::set::JointPrefixSet;
 
+use super::ports::Ports;
 use crate::host::{Hop, HostRoute, HostState, RouteKind, TABLE_LOCAL, TABLE_MAIN};
 use crate::net::{AfiSafi, Prefix};
 
-/// What groups are told apart by: what the route says, not what has become of its neighbours.
+/// What groups are told apart by: what the route says, its own MTU included, not what has become of its neighbours.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Key {
-    Forward(Vec<Hop>),
+    Forward(Vec<Hop>, Option<NonZeroU32>),
     /// What a next-hop object of the kernel's does, which all routes share that name it.
-    Object(u32),
+    Object(u32, Option<NonZeroU32>),
     /// A neighbour on a link, as its own host route.
-    Neighbour(Hop),
+    Neighbour(Hop, Option<NonZeroU32>),
     Local(Prefix),
     Blackhole(Prefix),
     /// A link whose neighbours are to be resolved.
@@ -54,7 +56,7 @@ impl Covers {
 }
 
 /// The group that a prefix needs, or `None` if it needs none of its own.
-pub fn key(prefix: Prefix, host: &HostState, covers: &Covers, ports: &BTreeSet<u32>) -> Option<Key> {
+pub fn key(prefix: Prefix, host: &HostState, covers: &Covers, ports: &Ports) -> Option<Key> {
     if prefix.is_host() {
         let nearest = nearest(prefix, host, covers)?;
         if let Some(neighbour) = neighbour(prefix, nearest, host, ports) {
@@ -66,13 +68,13 @@ pub fn key(prefix: Prefix, host: &HostState, covers: &Covers, ports: &BTreeSet<u
 }
 
 /// The neighbour itself, if the address is on a link of ours and the neighbour's MAC is known.
-fn neighbour(address: Prefix, route: &HostRoute, host: &HostState, ports: &BTreeSet<u32>) -> Option<Key> {
+fn neighbour(address: Prefix, route: &HostRoute, host: &HostState, ports: &Ports) -> Option<Key> {
     if host.kind(route) != RouteKind::Unicast || is_ambiguous(route, host) {
         return None;
     }
-    let on_link = on_link(host.hops(route)).filter(|hop| ports.contains(&hop.link))?;
+    let on_link = on_link(host.hops(route)).filter(|hop| ports.contains(hop.link))?;
     host.neighbour(on_link.link, address.address())?.mac?;
-    Some(Key::Neighbour(Hop { gateway: Some(address.address()), link: on_link.link, weight: 1 }))
+    Some(Key::Neighbour(Hop { gateway: Some(address.address()), link: on_link.link, weight: 1 }, route.mtu))
 }
 
 fn key_of(route: &HostRoute, host: &HostState) -> Key {
@@ -80,7 +82,7 @@ fn key_of(route: &HostRoute, host: &HostState) -> Key {
         return Key::Kernel;
     }
     if let Some(id) = host.object_of(route) {
-        return Key::Object(id);
+        return Key::Object(id, route.mtu);
     }
     let hops = host.hops(route);
     if let (RouteKind::Unicast, Some(hop)) = (route.kind, on_link(hops)) {
@@ -88,7 +90,7 @@ fn key_of(route: &HostRoute, host: &HostState) -> Key {
     }
     match route.kind {
         RouteKind::Unicast if hops.is_empty() => Key::Kernel,
-        RouteKind::Unicast => Key::Forward(hops.to_vec()),
+        RouteKind::Unicast => Key::Forward(hops.to_vec(), route.mtu),
         RouteKind::Local => Key::Local(route.prefix),
         RouteKind::Broadcast | RouteKind::Multicast => Key::Broadcast,
         RouteKind::Blackhole => Key::Blackhole(route.prefix),

@@ -30,15 +30,8 @@ fn link(index: u32, up: bool) -> Link {
 }
 
 fn foreign(net: &str, protocol: u8, hops: &[Hop]) -> HostRoute {
-    let prefix = prefix(net);
-    HostRoute {
-        table: TABLE_MAIN,
-        prefix,
-        metric: 0,
-        protocol,
-        kind: RouteKind::Unicast,
-        via: Via::Hops(hops.to_vec()),
-    }
+    let (prefix, kind, via) = (prefix(net), RouteKind::Unicast, Via::Hops(hops.to_vec()));
+    HostRoute { table: TABLE_MAIN, prefix, metric: 0, protocol, kind, mtu: None, via }
 }
 
 /// A route of ours; one that drops packets, if it has no hops.
@@ -183,6 +176,7 @@ impl Bench {
 
     fn carry_out_route(&mut self, op: &FibOp, route: &FibRoute) {
         let at_kernel = HostRoute {
+            mtu: None,
             table: route.table,
             prefix: route.prefix,
             metric: route.metric,

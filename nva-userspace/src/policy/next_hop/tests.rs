@@ -37,6 +37,7 @@ fn link(index: u32, up: bool) -> HostEvent {
 
 fn route_of_host(prefix: &str, gateway: Option<&str>, link: u32) -> HostEvent {
     HostEvent::RouteAdded(HostRoute {
+        mtu: None,
         table: TABLE_MAIN,
         prefix: prefix.parse().expect(prefix),
         metric: 0,

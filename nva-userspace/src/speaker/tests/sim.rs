@@ -472,7 +472,7 @@ impl Sim {
             let told = |route: &FibRoute| {
                 let kind = route.kind();
                 let FibRoute { prefix, table, metric, protocol, via } = route.clone();
-                HostRoute { table, prefix, metric, protocol, kind, via }
+                HostRoute { table, prefix, metric, protocol, kind, mtu: None, via }
             };
             let event = match op {
                 FibOp::Install(FibItem::Route(route)) | FibOp::Replace(FibItem::Route(route)) => {
@@ -577,6 +577,7 @@ pub fn own_address(link: u32, address: IpAddr) -> Address {
 pub fn route(prefix: &str, gateway: Option<&str>, link: u32) -> HostRoute {
     let gateway = gateway.map(|gateway| gateway.parse().expect("an address"));
     HostRoute {
+        mtu: None,
         table: TABLE_MAIN,
         prefix: prefix.parse().expect("a prefix"),
         metric: 0,

@@ -1,6 +1,7 @@
 //! Tables of situations, and a model: whatever happens in whatever order, the operations build what a fresh look says.
 
 mod ipv6;
+mod mtu;
 mod property;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -128,7 +129,7 @@ fn route(table: u32, prefix: &str, metric: u32, kind: RouteKind, via: &[(u32, Op
     let mut hops: Vec<Hop> =
         via.iter().map(|(link, gateway)| Hop { gateway: gateway.map(ip), link: *link, weight: 1 }).collect();
     hops.sort();
-    HostRoute { table, prefix: p(prefix), metric, protocol: 186, kind, via: Via::Hops(hops) }
+    HostRoute { table, prefix: p(prefix), metric, protocol: 186, kind, mtu: None, via: Via::Hops(hops) }
 }
 
 fn adjacency(link: u32) -> Option<Adjacency> {

@@ -1,6 +1,7 @@
 //! Whatever happens in whatever order, the operations build what a fresh look says, and that is what the kernel would do.
 
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -57,10 +58,12 @@ fn any_route() -> impl Strategy<Value = HostRoute> {
     let table = prop_oneof![1 => Just(TABLE_LOCAL), 5 => Just(TABLE_MAIN)];
     let hops = prop::collection::btree_set((1u32..5, any_gateway()), 1..3);
     let object = prop::option::of(1u32..5);
-    (select(&PREFIXES[..]), table, 0u32..2, select(&KINDS[..]), hops, object).prop_map(
-        |(prefix, table, metric, kind, hops, object)| {
+    let mtu = select(&[0, 0, 1300][..]).prop_map(NonZeroU32::new);
+    (select(&PREFIXES[..]), table, 0u32..2, select(&KINDS[..]), hops, object, mtu).prop_map(
+        |(prefix, table, metric, kind, hops, object, mtu)| {
             let hops: Vec<(u32, Option<&str>)> = hops.into_iter().collect();
             let own = route(table, prefix, metric, kind, if kind == RouteKind::Unicast { &hops } else { &[] });
+            let own = HostRoute { mtu, ..own };
             match object.filter(|_| kind == RouteKind::Unicast) {
                 Some(id) => HostRoute { via: Via::Object(id), ..own },
                 None => own,
