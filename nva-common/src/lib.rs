@@ -5,6 +5,7 @@
 //! pinned and outlive both programs and daemon: whoever changes a layout here raises [`LAYOUT_VERSION`].
 #![no_std]
 
+pub mod capture;
 pub mod header;
 mod maps;
 mod reason;

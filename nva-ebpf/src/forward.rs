@@ -9,18 +9,19 @@ use crate::frame;
 use crate::maps::{CONFIG, DEVICES, GROUPS, NEXT_HOPS, PORTS};
 use crate::packet::Packet;
 use crate::source;
+use crate::tap::Tap;
 use crate::verdict::Outcome;
 
-/// Decides on a frame. The frame is changed only if the verdict is to forward it.
+/// Decides on a frame. The frame is changed only if the verdict is to forward it, and the tap has seen it before.
 #[inline(always)]
-pub fn forward(ctx: &XdpContext) -> Outcome {
+pub fn forward<T: Tap>(ctx: &XdpContext) -> Outcome {
     let (port, ethertype) = match receive(ctx) {
         Ok(received) => received,
         Err(reason) => return Outcome::without_group(reason),
     };
     match ethertype {
-        ethertype::IPV4 => route::<Ipv4>(ctx, port),
-        ethertype::IPV6 => route::<Ipv6>(ctx, port),
+        ethertype::IPV4 => route::<Ipv4, T>(ctx, port),
+        ethertype::IPV6 => route::<Ipv6, T>(ctx, port),
         ethertype::ARP => Outcome::without_group(Reason::Arp),
         ethertype::VLAN | ethertype::SERVICE_VLAN => Outcome::without_group(Reason::Vlan),
         _ => Outcome::without_group(Reason::OtherProtocol),
@@ -54,7 +55,7 @@ fn check_destination_mac(ethernet: &Ethernet, port: &Port) -> Result<(), Reason>
 
 /// Decides on a packet by the group that its destination leads to.
 #[inline(always)]
-fn route<P: Packet>(ctx: &XdpContext, port: Port) -> Outcome {
+fn route<P: Packet, T: Tap>(ctx: &XdpContext, port: Port) -> Outcome {
     let header = match P::admit(ctx) {
         Ok(header) => header,
         Err(reason) => return Outcome::without_group(reason),
@@ -67,7 +68,7 @@ fn route<P: Packet>(ctx: &XdpContext, port: Port) -> Outcome {
     // SAFETY: a map element is valid for the whole program run. Volatile: user space may write.
     let kind = unsafe { (&raw const (*group).kind).read_volatile() };
     let reason = if kind == GroupKind::Forward as u32 {
-        match send(ctx, port, &header, group) {
+        match send::<P, T>(ctx, port, &header, number, group) {
             Ok(reason) | Err(reason) => reason,
         }
     } else {
@@ -94,7 +95,13 @@ fn reason_of(kind: u32) -> Reason {
 
 /// Chooses the next hop, makes sure that it can be sent to, and only then rewrites the frame.
 #[inline(always)]
-fn send<P: Packet>(ctx: &XdpContext, port: Port, header: &P, group: *const Group) -> Result<Reason, Reason> {
+fn send<P: Packet, T: Tap>(
+    ctx: &XdpContext,
+    port: Port,
+    header: &P,
+    number: u32,
+    group: *const Group,
+) -> Result<Reason, Reason> {
     if port.flags & P::FORWARDS == 0 {
         return Err(Reason::ForwardingOff);
     }
@@ -110,6 +117,7 @@ fn send<P: Packet>(ctx: &XdpContext, port: Port, header: &P, group: *const Group
         return Err(Reason::TooBig);
     }
     let reason = leave(ctx, port, next_hop.ifindex)?;
+    T::see(ctx, &Outcome { reason, group: Some(number) }, next_hop.ifindex);
     rewrite(ctx, header, next_hop)?;
     Ok(reason)
 }

@@ -7,6 +7,7 @@
 #![no_main]
 #![expect(missing_docs, reason = "the xdp macro makes undocumented functions of documented ones")]
 
+mod capture;
 mod count;
 mod forward;
 mod frame;
@@ -17,6 +18,7 @@ mod maps;
 mod packet;
 mod sample;
 mod source;
+mod tap;
 mod verdict;
 
 use aya_ebpf::{bindings::xdp_action, macros::xdp, programs::XdpContext};
@@ -33,15 +35,19 @@ pub fn root(ctx: XdpContext) -> u32 {
 /// The forwarder.
 #[xdp]
 pub fn forwarder(ctx: XdpContext) -> u32 {
-    verdict::conclude(&ctx, forward::forward(&ctx))
+    verdict::conclude(&ctx, forward::forward::<tap::Nobody>(&ctx))
 }
 
 /// The forwarder of debug mode, which also logs samples.
 #[xdp]
 pub fn forwarder_debug(ctx: XdpContext) -> u32 {
-    let outcome = forward::forward(&ctx);
-    let reason = outcome.reason;
-    sample::sample(&ctx, reason, verdict::conclude(&ctx, outcome))
+    tap::watched::<sample::Samples>(&ctx)
+}
+
+/// The forwarder while a capture runs, which also copies packets.
+#[xdp]
+pub fn forwarder_capture(ctx: XdpContext) -> u32 {
+    tap::watched::<capture::Capture>(&ctx)
 }
 
 #[panic_handler]

@@ -42,6 +42,11 @@ impl PinDirectory {
         PinDirectory { base: base.to_owned(), path: base.join(format!("v{LAYOUT_VERSION}")) }
     }
 
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Where a map is pinned.
     pub fn map(&self, name: &str) -> PathBuf {
         self.path.join(name)

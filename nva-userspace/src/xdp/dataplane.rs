@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use aya::Ebpf;
 use aya::maps::{Array, MapData, MapError, PerCpuArray, PerCpuValues, ProgramArray};
+use aya::programs::Xdp;
 use aya::util::nr_cpus;
 use nva_common::table6::{NodeBlock, Root6};
 use nva_common::{
@@ -17,6 +18,7 @@ use nva_common::{
 };
 
 use super::bpffs::PinDirectory;
+use super::capture::{Capture, CaptureLoader, FORWARDER_CAPTURE};
 use super::dir24::Dir24;
 use super::error::XdpError;
 use super::groups::GroupTable;
@@ -92,6 +94,9 @@ pub struct Dataplane {
     pub(super) source_counters: PerCpuArray<MapData, Counters>,
     programs: ProgramArray<MapData>,
     programs_id: u32,
+    /// The program that forwards while no capture runs.
+    forwarder: &'static str,
+    /// The one that does now.
     forwarder_id: u32,
     samples: Option<Samples>,
     adopted: bool,
@@ -146,11 +151,13 @@ impl Dataplane {
             source_counters,
             programs,
             programs_id,
+            forwarder,
             forwarder_id: 0,
             samples,
             adopted,
         };
-        dataplane.switch_to(forwarder)?;
+        // Also ends what a former process began: debug mode, or a capture.
+        dataplane.end_capture()?;
         Ok(dataplane)
     }
 
@@ -316,6 +323,25 @@ impl Dataplane {
         }
     }
 
+    /// What a capture is loaded by.
+    pub fn capture_loader(&self) -> CaptureLoader {
+        CaptureLoader::new(self.directory.clone(), self.programs_id)
+    }
+
+    /// Lets every root call the capture's forwarder from now on, in place of the usual one (that of debug mode included).
+    pub fn begin_capture(&mut self, capture: &Capture) -> Result<(), XdpError> {
+        self.forwarder_id = switch(&mut self.programs, capture.program()?, FORWARDER_CAPTURE)?;
+        Ok(())
+    }
+
+    /// Lets every root call the usual forwarder again. Programs that run at this moment may capture one more packet each:
+    /// see [`Capture::finish`].
+    pub fn end_capture(&mut self) -> Result<(), XdpError> {
+        let program = object::program(&mut self.object, self.forwarder)?;
+        self.forwarder_id = switch(&mut self.programs, program, self.forwarder)?;
+        Ok(())
+    }
+
     /// The kernel's id of the forwarder that runs.
     pub fn forwarder_id(&self) -> u32 {
         self.forwarder_id
@@ -396,15 +422,15 @@ impl Dataplane {
         }
         Ok(())
     }
+}
 
-    /// Lets every root call this forwarder from now on.
-    fn switch_to(&mut self, forwarder: &'static str) -> Result<(), XdpError> {
-        let failed = |source| XdpError::Program { name: forwarder, source };
-        let program = object::program(&mut self.object, forwarder)?;
-        self.forwarder_id = program.info().map_err(failed)?.id();
-        let fd = program.fd().map_err(failed)?;
-        self.programs.set(FORWARDER, fd, 0).map_err(|source| XdpError::Map { name: PROGRAMS, source })
-    }
+/// Lets every root call this forwarder from now on, so that no packet meets none. Returns the kernel's id of it.
+fn switch(programs: &mut ProgramArray<MapData>, program: &Xdp, name: &'static str) -> Result<u32, XdpError> {
+    let failed = |source| XdpError::Program { name, source };
+    let id = program.info().map_err(failed)?.id();
+    let fd = program.fd().map_err(failed)?;
+    programs.set(FORWARDER, fd, 0).map_err(|source| XdpError::Map { name: PROGRAMS, source })?;
+    Ok(id)
 }
 
 /// Sets what holds for every packet; the seed of a former process stays, so that flows keep their paths.

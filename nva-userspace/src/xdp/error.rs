@@ -8,6 +8,8 @@ use aya::maps::MapError;
 use aya::programs::ProgramError;
 use thiserror::Error;
 
+use crate::net::Prefix;
+
 /// The data plane could not do something.
 #[derive(Debug, Error)]
 pub enum XdpError {
@@ -97,6 +99,20 @@ pub enum XdpError {
         request: &'static str,
         /// Why not.
         source: io::Error,
+    },
+    /// A capture was to be loaded over maps that are not those of the programs that run.
+    #[error("the pinned maps in {directory} are not those of the running programs any more: restart the daemon")]
+    Unpinned {
+        /// Where they should be.
+        directory: PathBuf,
+    },
+    /// No packet can be in prefixes of both families.
+    #[error("{one} and {other} are of two families: no packet has addresses of both")]
+    TwoFamilies {
+        /// One of them.
+        one: Prefix,
+        /// Another.
+        other: Prefix,
     },
     /// The debug samples' ring could not be set up.
     #[error("read debug samples: {0}")]

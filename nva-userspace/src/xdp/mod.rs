@@ -8,6 +8,7 @@
 
 mod bpffs;
 mod buckets;
+mod capture;
 mod dataplane;
 mod dir24;
 mod error;
@@ -25,6 +26,7 @@ mod stats;
 mod sys;
 mod trie;
 
+pub use capture::{Capture, CaptureCount, CaptureLoader, CaptureOptions, CaptureRing};
 pub use dataplane::{Applied, Dataplane, Repaired, XdpOptions};
 pub use dir24::{Dir24, TableFull};
 pub use error::XdpError;

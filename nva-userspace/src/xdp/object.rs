@@ -50,6 +50,11 @@ struct Spec {
 
 /// Loads the object, with the maps that are pinned in the directory or else new ones, which are pinned there.
 pub fn load(directory: &PinDirectory, capacity: Capacity) -> Result<Ebpf, XdpError> {
+    load_with(directory, capacity, &[])
+}
+
+/// The same, with so many entries in some maps that are never pinned.
+pub fn load_with(directory: &PinDirectory, capacity: Capacity, own: &[(&str, u32)]) -> Result<Ebpf, XdpError> {
     let mut specs = specs(capacity);
     for spec in &mut specs {
         adopt_size(spec, &directory.map(spec.name))?;
@@ -58,6 +63,9 @@ pub fn load(directory: &PinDirectory, capacity: Capacity) -> Result<Ebpf, XdpErr
     for spec in &specs {
         loader.map_pin_path(spec.name, directory.map(spec.name));
         loader.map_max_entries(spec.name, spec.entries);
+    }
+    for (name, entries) in own {
+        loader.map_max_entries(name, *entries);
     }
     Ok(loader.load(OBJECT)?)
 }

@@ -1,5 +1,6 @@
 //! The data plane by itself, in namespaces of its own: by table, against the kernel's own forwarding, and over a restart.
 
+mod capture;
 mod captures;
 mod differential;
 mod differential_ipv6;

@@ -18,18 +18,18 @@ use crate::support::wire::Wire;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A stream of numbered packets from one wire to another that runs until it is told to stop.
-struct Stream {
-    sent: AtomicU64,
-    received: AtomicU64,
-    stop: AtomicBool,
+pub struct Stream {
+    pub sent: AtomicU64,
+    pub received: AtomicU64,
+    pub stop: AtomicBool,
 }
 
 impl Stream {
-    fn new() -> Stream {
+    pub fn new() -> Stream {
         Stream { sent: AtomicU64::new(0), received: AtomicU64::new(0), stop: AtomicBool::new(false) }
     }
 
-    fn send(&self, wire: &Wire, template: &Packet) {
+    pub fn send(&self, wire: &Wire, template: &Packet) {
         while !self.stop.load(Ordering::Relaxed) {
             let number = self.sent.fetch_add(1, Ordering::Relaxed);
             wire.send(&Packet { id: number as u16, ..template.clone() }.frame());
@@ -43,7 +43,7 @@ impl Stream {
         }
     }
 
-    fn receive(&self, wire: &Wire, source: Ipv4Addr) {
+    pub fn receive(&self, wire: &Wire, source: Ipv4Addr) {
         let end = || {
             self.stop.load(Ordering::Relaxed)
                 && self.received.load(Ordering::Relaxed) >= self.sent.load(Ordering::Relaxed)
@@ -66,7 +66,7 @@ impl Stream {
     }
 
     /// Waits until this many more packets have come through.
-    fn more(&self, packets: u64, what: &str) {
+    pub fn more(&self, packets: u64, what: &str) {
         let (until, end) = (self.received.load(Ordering::Relaxed) + packets, Instant::now() + PATIENCE);
         while self.received.load(Ordering::Relaxed) < until {
             assert!(Instant::now() < end, "no packets {what}");
@@ -75,7 +75,7 @@ impl Stream {
     }
 }
 
-fn count(dataplane: &Dataplane, reason: Reason) -> u64 {
+pub fn count(dataplane: &Dataplane, reason: Reason) -> u64 {
     let stats = dataplane.stats().expect("counters");
     stats.reasons.iter().find(|found| found.reason == reason).expect("every reason").counters.packets
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::support::bpf::{Program, XDP_DROP, XDP_PASS, XDP_REDIRECT, XDP_TX};
 use crate::support::netns::{BpfFs, NetNs, link};
+use crate::support::wire::Wire;
 use nva::fib::mirror::{Adjacency, GroupId, GroupState, Member, XdpOp};
 use nva::host::Hop;
 use nva::net::Prefix;
@@ -19,7 +20,7 @@ pub const NEIGHBOUR: [u8; 6] = [2, 0, 0, 0, 9, 9];
 /// A router with an interface `in` and an interface `out`, and its data plane.
 pub struct Router {
     pub ns: NetNs,
-    _peers: NetNs,
+    peers: NetNs,
     bpffs: BpfFs,
     pub ingress: u32,
     pub egress: u32,
@@ -34,7 +35,7 @@ impl Router {
         ns.set6("conf.all.forwarding", 1);
         ns.set6("conf.in.disable_ipv6", 0);
         let (ingress, egress) = (ns.index("in"), ns.index("out"));
-        Router { ns, _peers: peers, bpffs: BpfFs::new(), ingress, egress }
+        Router { ns, peers, bpffs: BpfFs::new(), ingress, egress }
     }
 
     pub fn open(&self, capacity: Capacity) -> Dataplane {
@@ -63,6 +64,16 @@ impl Router {
             dataplane.attach(index, name).expect("attach");
         }
         dataplane
+    }
+
+    /// What is plugged into the interface `in`.
+    pub fn wire(&self) -> Wire {
+        Wire::open(&self.peers, "a")
+    }
+
+    /// Detaches and removes everything.
+    pub fn remove(&self) {
+        Dataplane::remove(self.bpffs.path()).expect("remove");
     }
 
     pub fn ports(&self) -> Vec<XdpOp> {

@@ -12,7 +12,7 @@ use nva::xdp::{Capacity, before_lookup};
 use nva_common::{Reason, Verdict};
 
 /// All routes of the table test.
-fn routes(router: &Router) -> Vec<XdpOp> {
+pub fn routes(router: &Router) -> Vec<XdpOp> {
     let mut ops = router.ports();
     let via = |link, own_mac, mtu| GroupState::Forward(vec![router.member(link, 9, own_mac, mtu)]);
     let mut unresolved = router.member(router.egress, 8, OUT_MAC, 1500);
@@ -32,12 +32,12 @@ fn routes(router: &Router) -> Vec<XdpOp> {
     ops
 }
 
-fn to(destination: [u8; 4]) -> Packet {
+pub fn to(destination: [u8; 4]) -> Packet {
     Packet::udp(IN_MAC, Ipv4Addr::new(172, 16, 5, 6), destination.into())
 }
 
 /// A packet, and what has to become of it.
-fn cases() -> Vec<(&'static str, Packet, Reason)> {
+pub fn cases() -> Vec<(&'static str, Packet, Reason)> {
     let good = || to([192, 0, 2, 1]);
     let with = |change: fn(&mut Packet)| {
         let mut packet = good();

@@ -14,7 +14,7 @@ use crate::support::log::Log;
 use crate::support::packet::{Packet, Packet6};
 
 /// All routes of the table test.
-fn routes(router: &Router) -> Vec<XdpOp> {
+pub fn routes(router: &Router) -> Vec<XdpOp> {
     let mut ops = router.ports();
     let via = |link, own_mac, mtu| GroupState::Forward(vec![router.member(link, 9, own_mac, mtu)]);
     let mut unresolved = router.member(router.egress, 8, OUT_MAC, 1500);
@@ -39,7 +39,7 @@ fn routes(router: &Router) -> Vec<XdpOp> {
     ops
 }
 
-fn address(text: &str) -> Ipv6Addr {
+pub fn address(text: &str) -> Ipv6Addr {
     text.parse().expect(text)
 }
 
@@ -52,7 +52,7 @@ fn from(source: &str) -> Packet6 {
 }
 
 /// A packet, and what has to become of it.
-fn cases() -> Vec<(String, Packet6, Reason)> {
+pub fn cases() -> Vec<(String, Packet6, Reason)> {
     let with = |change: fn(&mut Packet6)| {
         let mut packet = to("2001:db8:1::1");
         change(&mut packet);
@@ -302,7 +302,7 @@ fn debug_mode_samples_and_does_the_same() {
         let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
         tracing::subscriber::with_default(subscriber, || dataplane.flush_samples());
         let text = log.text();
-        let sample = format!("in={} src=2001:db8:ffff::1 dst=2001:db8:1::1 ttl=63 len=98", router.ingress);
+        let sample = format!("in={} src=2001:db8:ffff::1 dst=2001:db8:1::1 ttl=64 len=98", router.ingress);
         assert!(text.lines().any(|line| line.contains(&sample) && line.contains("redirect")), "no {sample} in {text}");
     });
 }

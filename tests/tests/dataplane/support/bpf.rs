@@ -83,6 +83,15 @@ impl Program {
     }
 }
 
+/// The names of the maps that the program with this id has to do with.
+pub fn maps_of(program: u32) -> Vec<String> {
+    let found = aya::programs::loaded_programs().flatten().find(|info| info.id() == program);
+    let ids = found.and_then(|info| info.map_ids().ok().flatten()).expect("a program and its maps");
+    let maps: Vec<_> = aya::maps::loaded_maps().flatten().collect();
+    let name = |id: &u32| maps.iter().find(|map| map.id() == *id).and_then(|map| map.name_as_str()).map(str::to_owned);
+    ids.iter().map(|id| name(id).expect("a map's name")).collect()
+}
+
 fn bpf<T>(command: libc::c_int, request: &mut T) -> io::Result<i32> {
     // SAFETY: both requests name only buffers that live until the call returns.
     match unsafe { libc::syscall(libc::SYS_bpf, command, request as *mut T, size_of::<T>()) } {
