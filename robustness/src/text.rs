@@ -5,8 +5,8 @@ use std::fmt::Debug;
 use nva::attributes::{AsPath, Segment, SegmentKind};
 use nva::config::Config;
 use nva::control::{
-    AggregatesReply, BfdReply, ConnectionsReply, DoneReply, Explanation, FibReply, HubsReply, PeersReply, Refusal,
-    Request, RoutesReply, XdpReply,
+    AggregatesReply, BfdReply, Call, CaptureEnd, CaptureReply, ConnectionsReply, DoneReply, Explanation, FibReply,
+    HubsReply, PeersReply, Refusal, Request, RoutesReply, XdpReply,
 };
 use nva::net::{Asn, Prefix};
 use nva::policy::{AsPathRegex, PrefixList, PrefixMatch};
@@ -85,6 +85,11 @@ pub fn control_request(octets: &[u8]) {
         assert!(!line.contains(&b'\n'), "a request is one line");
         assert_eq!(serde_json::from_slice::<Request>(&line).ok().as_ref(), Some(&request));
     }
+    if let Ok(call) = serde_json::from_slice::<Call>(octets) {
+        let line = serde_json::to_vec(&call).expect("a request is JSON");
+        assert!(!line.contains(&b'\n'), "a request is one line");
+        assert_eq!(serde_json::from_slice::<Call>(&line).ok().as_ref(), Some(&call));
+    }
 }
 
 /// A reply as the command line reads it, to whichever question.
@@ -99,6 +104,8 @@ pub fn control_reply(octets: &[u8]) {
     reply::<Explanation>(octets);
     reply::<BfdReply>(octets);
     reply::<DoneReply>(octets);
+    reply::<CaptureReply>(octets);
+    reply::<CaptureEnd>(octets);
 }
 
 fn reply<T: Serialize + DeserializeOwned + PartialEq + Debug>(octets: &[u8]) {

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use nva_common::Verdict;
+use nva_common::capture::MAX_SNAP_LENGTH;
 
 use crate::config::DEFAULT_CONTROL_SOCKET;
 
@@ -59,6 +61,9 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Capture packets as XDP sees them come in, each with what becomes of it and why: one line each, or a pcapng file.
+    /// Until Ctrl-C, --count or --duration. Forwarding goes on, somewhat slower; without a capture it costs nothing.
+    Capture(CaptureArgs),
     /// Stop, start, refresh or drain sessions of the running daemon; a restart forgets what was said here.
     Peer {
         /// What to do.
@@ -220,6 +225,77 @@ pub enum FibCommand {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// Which packets are captured, where to, and how many.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  nva capture --verdict drop                                    what is dropped, and why
+  nva capture --prefix 100.0.0.100 --count 20                   twenty packets from or to an address
+  nva capture --write - --interface eth0 | wireshark -k -i -    live in Wireshark
+  nva capture --write ttl.pcapng --reason ttl-expired --duration 60
+  tshark -r ttl.pcapng -T fields -e frame.comment -e ip.src     what is in such a file
+
+A packet has to fit every option that is given; of --interface, --verdict and --reason it has to fit one of each.
+In a file, the packet's comment says verdict, reason and the interface that it leaves by. One capture runs at a time.")]
+pub struct CaptureArgs {
+    /// Write a pcapng file, which tcpdump and Wireshark read; `-` is standard output.
+    #[arg(short, long, value_name = "FILE")]
+    pub write: Option<PathBuf>,
+    /// Only packets that come in by these interfaces [default: all that XDP is attached to].
+    #[arg(short, long, value_name = "IF", value_delimiter = ',')]
+    pub interface: Vec<String>,
+    /// Only packets that meet one of these verdicts.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    pub verdict: Vec<CaptureVerdict>,
+    /// Only packets with one of these reasons, by the names in `nva show xdp`.
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub reason: Vec<String>,
+    /// Only packets from or to this prefix or address.
+    #[arg(long, value_name = "PREFIX")]
+    pub prefix: Option<String>,
+    /// Only packets from this prefix or address.
+    #[arg(long, value_name = "PREFIX")]
+    pub source: Option<String>,
+    /// Only packets to this prefix or address.
+    #[arg(long, value_name = "PREFIX")]
+    pub destination: Option<String>,
+    /// Stop after so many packets.
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub count: Option<u64>,
+    /// Stop after so many seconds.
+    #[arg(short, long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
+    pub duration: Option<u64>,
+    /// At most so many packets a second on each CPU, after as many at once; 0: no limit.
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    pub rate: u32,
+    /// At most so many octets of each packet.
+    #[arg(short, long, value_name = "OCTETS", default_value_t = MAX_SNAP_LENGTH)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_SNAP_LENGTH)))]
+    pub snaplen: u32,
+}
+
+/// What becomes of packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CaptureVerdict {
+    /// Sent out by XDP.
+    Forward,
+    /// Left to the kernel.
+    Pass,
+    /// Dropped.
+    Drop,
+}
+
+impl CaptureVerdict {
+    /// Its name, as it is also typed.
+    pub fn name(self) -> &'static str {
+        match self {
+            CaptureVerdict::Forward => Verdict::Forward.name(),
+            CaptureVerdict::Pass => Verdict::Pass.name(),
+            CaptureVerdict::Drop => Verdict::Drop.name(),
+        }
+    }
 }
 
 /// What can be done with the XDP programs.

@@ -132,6 +132,9 @@ fn totals(reply: &XdpReply) {
     });
     print(&reply.interfaces, ["Packets", "Bytes"], counters, prefixes);
     invalid_sources(reply);
+    if reply.capturing {
+        println!("\nA packet capture runs (`nva capture`): forwarding is slower until it ends.");
+    }
 }
 
 /// From where packets were dropped that may not come in where they did; nothing if there were none.
@@ -209,7 +212,8 @@ mod tests {
             bytes: group * 100,
             invalid_sources: 0,
         }];
-        XdpReply { interfaces: Vec::new(), counters: vec![counter("redirect", forwarded)], prefixes }
+        let counters = vec![counter("redirect", forwarded)];
+        XdpReply { interfaces: Vec::new(), counters, prefixes, capturing: false }
     }
 
     fn rate(packets: f64) -> Rate {

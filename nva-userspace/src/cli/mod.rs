@@ -2,6 +2,7 @@
 
 mod args;
 mod audit;
+mod capture;
 mod counters;
 mod exit;
 mod explain;
@@ -52,6 +53,7 @@ fn execute(args: Args) -> anyhow::Result<()> {
         Command::Check { config, json } => check(&config, json),
         Command::Show { what, json } => show::show(&socket, what, json),
         Command::Explain { target, json } => explain::explain(&socket, target, json),
+        Command::Capture(args) => capture::capture(&socket, args),
         Command::Peer { command } => peer::peer(&socket, command),
         Command::Reload { dry_run } => peer::reload(&socket, dry_run),
         Command::Drain => peer::drain(&socket, true),

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use super::{ControlError, Refusal};
 
 /// How long a daemon may take to answer.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Sends a [`Request`](super::Request) or a [`Command`](super::Command), and waits for the reply to it.
 pub fn ask<T: DeserializeOwned>(socket: &Path, request: &impl Serialize) -> Result<T, ControlError> {
@@ -35,7 +35,7 @@ fn converse(mut stream: &UnixStream, request: &[u8]) -> io::Result<Vec<u8>> {
 }
 
 /// What these errors of a socket mean here.
-fn in_words(error: io::Error) -> io::Error {
+pub(super) fn in_words(error: io::Error) -> io::Error {
     match error.kind() {
         io::ErrorKind::WouldBlock => {
             io::Error::new(io::ErrorKind::TimedOut, format!("no answer within {} seconds", PATIENCE.as_secs()))

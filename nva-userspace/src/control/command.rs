@@ -1,12 +1,12 @@
 //! What a running daemon can be told to do.
 
 use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-use super::{Request, Rows};
+use super::{CaptureRequest, Request, Rows};
 
-/// What a client wants: to look, or to change something.
+/// What a client wants: to look, to change something, or to capture packets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Call {
@@ -14,15 +14,25 @@ pub enum Call {
     Show(Request),
     /// To change something.
     Do(Command),
+    /// To capture packets.
+    #[serde(serialize_with = "under_its_key")]
+    Capture(CaptureRequest),
+}
+
+fn under_its_key<S: Serializer>(request: &CaptureRequest, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map([("capture", request)])
 }
 
 impl<'de> Deserialize<'de> for Call {
     /// By the key that tells which it is, so that an error is about what was meant.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Call, D::Error> {
         let value = Value::deserialize(deserializer)?;
-        let call = match value.get("do") {
-            Some(_) => Command::deserialize(value).map(Call::Do),
-            None => Request::deserialize(value).map(Call::Show),
+        let call = if value.get("do").is_some() {
+            Command::deserialize(value).map(Call::Do)
+        } else if let Some(capture) = value.get("capture") {
+            CaptureRequest::deserialize(capture).map(Call::Capture)
+        } else {
+            Request::deserialize(value).map(Call::Show)
         };
         call.map_err(D::Error::custom)
     }
@@ -147,6 +157,10 @@ mod tests {
         is(Call::Do(Command::DrainRouter), json!({ "do": "drain-router" }));
         is(Call::Do(Command::Reload { dry_run: true }), json!({ "do": "reload", "dry_run": true }));
         is(Call::Show(Request::Peers), json!({ "show": "peers" }));
+        let capture = CaptureRequest { verdicts: vec!["drop".to_owned()], ..CaptureRequest::default() };
+        let json = serde_json::to_value(Call::Capture(capture.clone())).expect("it is JSON");
+        assert_eq!(json["capture"]["verdicts"], json!(["drop"]));
+        is(Call::Capture(capture), json);
         let short = json!({ "do": "reset", "peers": { "all": true } });
         let all = PeerChoice { all: true, ..PeerChoice::default() };
         let reset = Call::Do(Command::Reset { peers: all, message: String::new() });

@@ -416,6 +416,9 @@ pub struct XdpReply {
     pub counters: Vec<XdpCounter>,
     /// Packets by prefix: local ones delivered, and by next-hop group those forwarded.
     pub prefixes: Vec<XdpPrefix>,
+    /// Whether a capture runs, which costs the fast path some of its speed.
+    #[serde(default)]
+    pub capturing: bool,
 }
 
 /// An interface with our program.

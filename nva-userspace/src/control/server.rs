@@ -8,12 +8,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::unistd::Uid;
+use serde_json::Value;
 use socket2::{Domain, SockAddr, Socket, Type};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Interest};
+use tokio::net::unix::{ReadHalf, WriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::time::timeout;
 use tracing::debug;
 
+use super::capture::{Held, send_with};
 use super::{Call, ControlError, Refusal};
 
 /// The longest request, in octets, its line feed included.
@@ -30,6 +33,20 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// Clients that wait for us to accept them.
 const BACKLOG: i32 = 128;
+
+/// What is answered to a request.
+pub enum Answer {
+    /// This, and that is all.
+    Reply(Value),
+    /// This, and more when the client ends.
+    Hold(Held),
+}
+
+impl From<Value> for Answer {
+    fn from(reply: Value) -> Answer {
+        Answer::Reply(reply)
+    }
+}
 
 /// The control socket of a running daemon; the file goes when this does.
 #[derive(Debug)]
@@ -55,10 +72,11 @@ impl Server {
     }
 
     /// Answers for ever; `answer` makes the reply to a request.
-    pub async fn serve<F, A>(self, answer: F)
+    pub async fn serve<F, A, T>(self, answer: F)
     where
         F: Fn(Call) -> A + Clone + Send + 'static,
-        A: Future<Output = Result<serde_json::Value, Refusal>> + Send,
+        A: Future<Output = Result<T, Refusal>> + Send,
+        T: Into<Answer> + Send,
     {
         loop {
             match self.listener.accept().await {
@@ -136,15 +154,16 @@ fn may_command(client: Uid) -> bool {
     client.is_root() || client == Uid::effective()
 }
 
-async fn converse<F, A>(mut stream: UnixStream, answer: F) -> io::Result<()>
+async fn converse<F, A, T>(mut stream: UnixStream, answer: F) -> io::Result<()>
 where
     F: Fn(Call) -> A,
-    A: Future<Output = Result<serde_json::Value, Refusal>>,
+    A: Future<Output = Result<T, Refusal>>,
+    T: Into<Answer>,
 {
     let client = Uid::from_raw(stream.peer_cred()?.uid());
-    let (read, mut write) = stream.split();
+    let (mut read, mut write) = stream.split();
     let mut line = Vec::new();
-    let mut limited = BufReader::new(read.take(LONGEST_REQUEST as u64));
+    let mut limited = BufReader::new((&mut read).take(LONGEST_REQUEST as u64));
     let reply = match timeout(PATIENCE, limited.read_until(b'\n', &mut line)).await {
         // Somebody only looked whether we are there.
         Ok(Ok(0)) => return Ok(()),
@@ -152,15 +171,55 @@ where
             Ok(Call::Do(_)) if !may_command(client) => {
                 Err(Refusal { error: "only root and the user that runs the daemon may change something".to_owned() })
             }
-            Ok(call) => answer(call).await,
+            Ok(Call::Capture(_)) if !may_command(client) => {
+                Err(Refusal { error: "only root and the user that runs the daemon may capture packets".to_owned() })
+            }
+            Ok(call) => answer(call).await.map(Into::into),
             Err(refusal) => Err(refusal),
         },
         Ok(Err(error)) => return Err(error),
         Err(_) => Err(Refusal { error: format!("no request within {} seconds", PATIENCE.as_secs()) }),
     };
-    let mut reply = serde_json::to_vec(&reply)?;
-    reply.push(b'\n');
-    timeout(REPLY_PATIENCE, write.write_all(&reply)).await?
+    match reply {
+        Ok(Answer::Reply(reply)) => say(&mut write, &Ok(reply)).await,
+        Err(refusal) => say(&mut write, &Err(refusal)).await,
+        Ok(Answer::Hold(Held { reply, descriptor, end })) => {
+            let held = match hand_over(&mut write, reply, descriptor).await {
+                Ok(()) => until_the_end(limited.into_inner().into_inner()).await,
+                Err(error) => Err(error),
+            };
+            // However the client went: what it was for ends.
+            let last = end.await;
+            held?;
+            say(&mut write, &last).await
+        }
+    }
+}
+
+async fn say(write: &mut WriteHalf<'_>, reply: &Result<Value, Refusal>) -> io::Result<()> {
+    timeout(REPLY_PATIENCE, write.write_all(&line(reply)?)).await?
+}
+
+fn line(reply: &Result<Value, Refusal>) -> io::Result<Vec<u8>> {
+    let mut line = serde_json::to_vec(reply)?;
+    line.push(b'\n');
+    Ok(line)
+}
+
+/// Says something, and gives the client a descriptor with it.
+async fn hand_over(write: &mut WriteHalf<'_>, reply: Value, descriptor: OwnedFd) -> io::Result<()> {
+    let line = line(&Ok(reply))?;
+    let stream: &UnixStream = write.as_ref();
+    let send = stream.async_io(Interest::WRITABLE, || send_with(stream, &line, &descriptor));
+    let sent = timeout(REPLY_PATIENCE, send).await??;
+    timeout(REPLY_PATIENCE, write.write_all(line.get(sent..).unwrap_or_default())).await?
+}
+
+/// Waits until the client closes its side, or dies. What it says meanwhile means nothing.
+async fn until_the_end(read: &mut ReadHalf<'_>) -> io::Result<()> {
+    let mut ignored = [0; 64];
+    while read.read(&mut ignored).await? > 0 {}
+    Ok(())
 }
 
 fn call(line: &[u8]) -> Result<Call, Refusal> {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
+use thiserror::Error;
 use tracing::{error, info, warn};
 
 use super::audits::XdpAudit;
@@ -14,7 +15,7 @@ use crate::config::XdpConfig;
 use crate::fib::mirror::{GroupId, Mirror, XdpOp};
 use crate::host::{HostDelta, HostState};
 use crate::net::Prefix;
-use crate::xdp::{Applied, Dataplane, Lookup, Mode, Repaired, XdpError, XdpOptions, XdpStats};
+use crate::xdp::{Applied, Capture, CaptureLoader, Dataplane, Lookup, Mode, Repaired, XdpError, XdpOptions, XdpStats};
 
 /// How often each CPU logs a packet in debug mode.
 const SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
@@ -34,6 +35,63 @@ struct Active {
     filled: bool,
     neighbours: NeighbourKeeper,
     overflowed: usize,
+    capture: Capturing,
+}
+
+/// How it stands with a packet capture.
+#[derive(Default)]
+enum Capturing {
+    /// There is none.
+    #[default]
+    Idle,
+    /// Somebody is about to begin one.
+    Claimed,
+    /// It runs.
+    Running(Box<Capture>),
+}
+
+/// What a capture is begun with.
+pub struct Claim {
+    /// What loads it.
+    pub loader: CaptureLoader,
+    /// The interfaces that XDP is attached to.
+    pub interfaces: Vec<Port>,
+}
+
+/// An interface that XDP is attached to.
+pub struct Port {
+    /// Its index.
+    pub index: u32,
+    /// Its name.
+    pub name: String,
+    /// Its MAC, if it has one.
+    pub mac: Option<[u8; 6]>,
+    /// Whether packets are to be captured that come in by it.
+    pub captured: bool,
+}
+
+/// Why packets cannot be captured.
+#[derive(Debug, Error)]
+pub enum CaptureRefusal {
+    /// There is no data plane.
+    #[error("XDP is not in use, so there is nothing to capture: [xdp] interfaces names none")]
+    NoXdp,
+    /// Two would be in each other's way.
+    #[error(
+        "a capture is running already, and there can be one at a time: it ends with the `nva capture` that began it"
+    )]
+    Busy,
+    /// The interface is not ours.
+    #[error("XDP is not attached to an interface {name:?}: it is attached to {attached} (`nva show xdp`)")]
+    NotAttached {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        attached: String,
+    },
+    /// There is no interface at all.
+    #[error("XDP is not attached to any interface now: `nva show xdp` says why")]
+    Nowhere,
 }
 
 /// How it stands with a configured interface.
@@ -104,6 +162,7 @@ impl DataPlane {
             filled: false,
             neighbours,
             overflowed: 0,
+            capture: Capturing::Idle,
         };
         Ok(DataPlane { active: Some(active), interfaces })
     }
@@ -130,6 +189,56 @@ impl DataPlane {
             prefixes.entry(group).or_default().push(prefix);
         }
         prefixes
+    }
+
+    /// Makes sure that nobody else begins a capture, until [`DataPlane::end_capture`]. `wanted` are names of interfaces; none
+    /// means all that XDP is attached to.
+    pub fn claim_capture(&mut self, wanted: &[String], host: &HostState) -> Result<Claim, CaptureRefusal> {
+        let active = self.active.as_mut().ok_or(CaptureRefusal::NoXdp)?;
+        if !matches!(active.capture, Capturing::Idle) {
+            return Err(CaptureRefusal::Busy);
+        }
+        let port = |(name, index): (&str, u32)| Port {
+            index,
+            name: name.to_owned(),
+            mac: host.link(index).and_then(|link| link.mac),
+            captured: wanted.is_empty() || wanted.iter().any(|wanted| wanted == name),
+        };
+        let interfaces: Vec<Port> = active.plane.attached().map(port).collect();
+        if interfaces.is_empty() {
+            return Err(CaptureRefusal::Nowhere);
+        }
+        if let Some(name) = wanted.iter().find(|name| !interfaces.iter().any(|port| port.name == **name)) {
+            let attached = interfaces.iter().map(|port| port.name.as_str()).collect::<Vec<_>>().join(", ");
+            return Err(CaptureRefusal::NotAttached { name: name.clone(), attached });
+        }
+        active.capture = Capturing::Claimed;
+        Ok(Claim { loader: active.plane.capture_loader(), interfaces })
+    }
+
+    /// Lets a capture run that was claimed before.
+    pub fn begin_capture(&mut self, capture: Capture) -> Result<(), XdpError> {
+        let Some(active) = &mut self.active else { return Ok(()) };
+        active.plane.begin_capture(&capture)?;
+        active.capture = Capturing::Running(Box::new(capture));
+        Ok(())
+    }
+
+    /// Lets the usual program forward again, and returns the capture that ran. Others may begin one from now on.
+    pub fn end_capture(&mut self) -> Result<Option<Capture>, XdpError> {
+        let Some(active) = &mut self.active else { return Ok(None) };
+        match std::mem::take(&mut active.capture) {
+            Capturing::Idle | Capturing::Claimed => Ok(None),
+            Capturing::Running(capture) => {
+                active.plane.end_capture()?;
+                Ok(Some(*capture))
+            }
+        }
+    }
+
+    /// Whether a capture runs.
+    pub fn is_capturing(&self) -> bool {
+        self.active.as_ref().is_some_and(|active| matches!(active.capture, Capturing::Running(_)))
     }
 
     /// Follows a change of the machine's network.

@@ -188,7 +188,7 @@ impl Daemon {
                 () = tokio::task::yield_now(), if self.speaker.has_work() => Wake::Work,
                 ending = &mut stop => Wake::Stop(ending),
             };
-            let looked_only = matches!(wake, Wake::Tick | Wake::Question(Question::Look(_)));
+            let looked_only = matches!(wake, Wake::Tick | Wake::Question(Question::Look(_) | Question::Arrange(_)));
             match wake {
                 Wake::Transport(event) => self.transport_turn(event),
                 Wake::Dialled(dialled) => self.dialled(dialled),
@@ -214,6 +214,7 @@ impl Daemon {
                 Wake::Question(Question::Look(look)) => look(&self.state()),
                 Wake::Question(Question::Change(change)) => change(&mut self.speaker, self.clock.now()),
                 Wake::Question(Question::Audit(answer)) => self.begin_audit(Some(answer)),
+                Wake::Question(Question::Arrange(arrange)) => arrange(&mut self.dataplane, self.speaker.host()),
                 Wake::Question(Question::Reload { config, dry_run, answer }) => {
                     // Whoever asked may have gone away meanwhile.
                     let _ = answer.send(self.reload(*config, dry_run));
@@ -238,6 +239,10 @@ impl Daemon {
             Ok(Ending::ForGood) => Input::Shutdown,
         };
         self.speaker.handle_input(farewell, self.clock.now());
+        // Nobody would end it, and the program would copy packets until the next start.
+        if let Err(problem) = self.dataplane.end_capture() {
+            error!(%problem, "cannot end the packet capture");
+        }
         // Routes stay where they are: an upgrade or a restart is not to interrupt forwarding.
         self.fib.stop();
         self.carry_out();

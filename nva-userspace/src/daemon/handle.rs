@@ -8,6 +8,7 @@ use super::audits::{Audited, Audits};
 use super::dataplane::DataPlane;
 use super::error::ReloadError;
 use crate::config::Config;
+use crate::host::HostState;
 use crate::net::Instant;
 use crate::speaker::Speaker;
 use crate::transport::bfd::BfdHandle;
@@ -38,6 +39,8 @@ pub(super) enum Question {
     Change(Change),
     /// To know whether the tables hold what they should.
     Audit(oneshot::Sender<Audited>),
+    /// To change something about the data plane.
+    Arrange(Arrange),
     /// To go on with another configuration.
     Reload {
         /// Which.
@@ -60,6 +63,7 @@ pub struct Reloaded {
     pub restart: Vec<&'static str>,
 }
 
+type Arrange = Box<dyn FnOnce(&mut DataPlane, &HostState) + Send>;
 type Change = Box<dyn FnOnce(&mut Speaker, Instant) + Send>;
 
 /// A way to ask a running daemon.
@@ -97,6 +101,20 @@ impl Handle {
             let _ = answer.send(order(speaker, now));
         }));
         self.questions.send(order).await.ok()?;
+        answered.await.ok()
+    }
+
+    /// Lets the daemon's task change something about the data plane; `None` if the daemon has ended.
+    pub(super) async fn arrange<T, F>(&self, arrange: F) -> Option<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut DataPlane, &HostState) -> T + Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        let arrange = Question::Arrange(Box::new(move |plane, host| {
+            let _ = answer.send(arrange(plane, host));
+        }));
+        self.questions.send(arrange).await.ok()?;
         answered.await.ok()
     }
 

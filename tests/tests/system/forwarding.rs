@@ -18,7 +18,7 @@ use crate::common::{self, answers, nva_json, prefix, quiet_lab_of, start_daemons
 
 /// What is behind the peer and the `nva` learns by BGP.
 const BEYOND: &str = "10.60.0.0/24";
-const BEYOND_HOST: Ipv4Addr = Ipv4Addr::new(10, 60, 0, 1);
+pub const BEYOND_HOST: Ipv4Addr = Ipv4Addr::new(10, 60, 0, 1);
 
 /// The `nva`'s own address on its loopback.
 const LOOPBACK: Ipv4Addr = Ipv4Addr::new(100, 0, 0, 100);
@@ -32,7 +32,7 @@ const VM: u8 = 10;
 ///                              └────── vm
 /// ```
 /// The fabric sends to the NVA what is for the branch, its loopback, and from the VM also what is for the peer's network.
-fn transit(xdp: &[&str]) -> Lab {
+pub fn transit(xdp: &[&str]) -> Lab {
     let mut nva = Router::new(65100, in_vnet(NVA)).peer("peer", 65010, in_vnet(PEER), Relation::Router);
     nva.loopbacks = vec!["lo".to_owned()];
     nva.connected = vec!["eth1".to_owned()];
@@ -58,7 +58,7 @@ fn transit(xdp: &[&str]) -> Lab {
 }
 
 /// Up, with routes and neighbours where they belong.
-fn running(xdp: &[&str]) -> Lab {
+pub fn running(xdp: &[&str]) -> Lab {
     let mut lab = transit(xdp);
     start_daemons(&mut lab);
     wait_established(&lab, &["nva", "peer"]);
@@ -85,7 +85,7 @@ fn wait_for_forwarding(lab: &Lab) {
 }
 
 /// Datagrams from the branch to the peer's network and back: by the way of `redirect`.
-fn across(lab: &Lab) -> Stream {
+pub fn across(lab: &Lab) -> Stream {
     let (branch, peer) = (lab.namespace("branch").expect("a host"), lab.namespace("peer").expect("a machine"));
     Stream::start((branch, BRANCH_HOST), (peer, BEYOND_HOST))
 }

@@ -5,6 +5,7 @@ mod as_path;
 mod as_path_expressions;
 mod bfd;
 mod blackhole;
+mod capture;
 mod chain;
 mod cli;
 #[path = "../common/mod.rs"]

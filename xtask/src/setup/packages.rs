@@ -52,6 +52,7 @@ pub const PACKAGES: &[Package] = &[
     package("iperf3", "iperf3", Level::Test, Probe::Program("iperf3")),
     package("traceroute", "traceroute", Level::Test, Probe::Program("traceroute")),
     package("mtr-tiny", "mtr", Level::Test, Probe::Program("mtr")),
+    package("tcpdump", "tcpdump", Level::Test, Probe::Program("tcpdump")),
     package("qemu-system-x86", "qemu for x86", Level::Kernels, Probe::Program("qemu-system-x86_64")),
 ];
 

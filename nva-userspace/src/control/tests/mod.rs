@@ -1,5 +1,6 @@
 //! A server and its clients on a socket in a directory of their own.
 
+mod capture;
 mod protocol;
 mod socket;
 

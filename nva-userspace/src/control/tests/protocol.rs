@@ -278,8 +278,10 @@ fn xdp() {
             packets: 7,
             bytes: 420,
         }],
+        capturing: true,
     };
     let expected = json!({
+        "capturing": true,
         "interfaces": [{ "name": "eth0", "index": 2, "mode": "generic", "reason": "the driver has no XDP" }],
         "counters": [{ "verdict": "forward", "reason": "hairpin", "packets": 7, "bytes": 420 }],
         "prefixes": [{

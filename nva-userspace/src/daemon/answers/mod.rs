@@ -3,6 +3,7 @@
 mod aggregates;
 mod audit;
 mod bfd;
+mod capture;
 mod command;
 mod connections;
 mod explain;
@@ -19,7 +20,7 @@ use serde_json::Value;
 
 use super::handle::{Handle, State};
 use crate::config::Config;
-use crate::control::{Call, Command, Done, DoneReply, HopReply, Refusal, Request, Rows};
+use crate::control::{Answer, Call, Command, Done, DoneReply, HopReply, Refusal, Request, Rows};
 use crate::host::{Hop, HostState};
 use crate::transport::bfd::BfdStatus;
 
@@ -37,16 +38,17 @@ impl Answers {
     }
 
     /// Answers a request, or carries out a command.
-    pub async fn answer(&self, call: Call) -> Result<Value, Refusal> {
+    pub async fn answer(&self, call: Call) -> Result<Answer, Refusal> {
         let answer = match call {
+            Call::Capture(request) => return Ok(Answer::Hold(capture::capture(&self.handle, &request).await?)),
             Call::Show(request) => self.show(request).await,
-            Call::Do(Command::Reload { dry_run }) => return json(self.reload(dry_run).await?),
+            Call::Do(Command::Reload { dry_run }) => return json(self.reload(dry_run).await?).map(Answer::Reply),
             Call::Do(Command::Audit) => self.handle.audit().await.map(|found| json(audit::found(&found))),
             Call::Do(command) => {
                 self.handle.order(move |speaker, now| json(command::command(speaker, &command, now)?)).await
             }
         };
-        answer.unwrap_or_else(ending)
+        answer.unwrap_or_else(ending).map(Answer::Reply)
     }
 
     async fn show(&self, request: Request) -> Option<Result<Value, Refusal>> {

@@ -51,7 +51,7 @@ pub fn xdp(state: &State<'_>) -> Result<XdpReply, Refusal> {
             invalid_sources: group.invalid_sources.packets,
         }
     });
-    Ok(XdpReply { interfaces, counters, prefixes: prefixes.collect() })
+    Ok(XdpReply { interfaces, counters, prefixes: prefixes.collect(), capturing: state.dataplane.is_capturing() })
 }
 
 fn kind(group: &GroupState) -> &'static str {
