@@ -38,8 +38,8 @@ pub struct Config {
     pub sample_interval: u64,
     /// Mixed into the hash that spreads flows, so that routers in a row do not all choose alike.
     pub hash_seed: u32,
-    /// Zero.
-    pub reserved: u32,
+    /// Not 0: the kernel's FIB is asked, and nobody keeps the tables true.
+    pub asks_kernel: u32,
 }
 
 /// Packets, and the octets of their frames without the FCS.

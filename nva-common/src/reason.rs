@@ -116,6 +116,9 @@ reasons! {
     Blackhole = 29, Drop, "blackhole";
     /// From where no route leads, or not by the interface that it came in by (RFC 3704, BCP 84).
     InvalidSource = 30, Drop, "invalid-source";
+    /// Where the kernel's FIB is asked: not by a route that forwards. It is local, broadcast or without a route; which of
+    /// them, the kernel does not say.
+    NotForwarded = 31, Pass, "not-forwarded";
 }
 
 impl Reason {

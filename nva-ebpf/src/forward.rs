@@ -12,16 +12,22 @@ use crate::source;
 use crate::tap::Tap;
 use crate::verdict::Outcome;
 
+/// Where a packet goes, and how that is found.
+pub trait Router {
+    /// Decides on a packet that a router may forward, and sends it; the tap sees it before it is changed.
+    fn route<P: Packet, T: Tap>(ctx: &XdpContext, port: Port, header: &P) -> Outcome;
+}
+
 /// Decides on a frame. The frame is changed only if the verdict is to forward it, and the tap has seen it before.
 #[inline(always)]
-pub fn forward<T: Tap>(ctx: &XdpContext) -> Outcome {
+pub fn forward<R: Router, T: Tap>(ctx: &XdpContext) -> Outcome {
     let (port, ethertype) = match receive(ctx) {
         Ok(received) => received,
         Err(reason) => return Outcome::without_group(reason),
     };
     match ethertype {
-        ethertype::IPV4 => route::<Ipv4, T>(ctx, port),
-        ethertype::IPV6 => route::<Ipv6, T>(ctx, port),
+        ethertype::IPV4 => admit::<R, Ipv4, T>(ctx, port),
+        ethertype::IPV6 => admit::<R, Ipv6, T>(ctx, port),
         ethertype::ARP => Outcome::without_group(Reason::Arp),
         ethertype::VLAN | ethertype::SERVICE_VLAN => Outcome::without_group(Reason::Vlan),
         _ => Outcome::without_group(Reason::OtherProtocol),
@@ -53,28 +59,37 @@ fn check_destination_mac(ethernet: &Ethernet, port: &Port) -> Result<(), Reason>
     if first != own[0] || second != own[1] || third != own[2] { Err(Reason::NotOurMac) } else { Ok(()) }
 }
 
-/// Decides on a packet by the group that its destination leads to.
 #[inline(always)]
-fn route<P: Packet, T: Tap>(ctx: &XdpContext, port: Port) -> Outcome {
-    let header = match P::admit(ctx) {
-        Ok(header) => header,
-        Err(reason) => return Outcome::without_group(reason),
-    };
-    if let Err(reason) = source::check(ctx, port, &header) {
-        return Outcome::without_group(reason);
+fn admit<R: Router, P: Packet, T: Tap>(ctx: &XdpContext, port: Port) -> Outcome {
+    match P::admit(ctx) {
+        Ok(header) => R::route::<P, T>(ctx, port, &header),
+        Err(reason) => Outcome::without_group(reason),
     }
-    let Some(number) = header.group() else { return Outcome::without_group(Reason::NotConfigured) };
-    let Some(group) = GROUPS.get_ptr(number) else { return Outcome::without_group(Reason::NotConfigured) };
-    // SAFETY: a map element is valid for the whole program run. Volatile: user space may write.
-    let kind = unsafe { (&raw const (*group).kind).read_volatile() };
-    let reason = if kind == GroupKind::Forward as u32 {
-        match send::<P, T>(ctx, port, &header, number, group) {
-            Ok(reason) | Err(reason) => reason,
+}
+
+/// Routes by our tables: by the group that the destination leads to.
+pub struct Tables;
+
+impl Router for Tables {
+    #[inline(always)]
+    fn route<P: Packet, T: Tap>(ctx: &XdpContext, port: Port, header: &P) -> Outcome {
+        if let Err(reason) = source::check(ctx, port, header) {
+            return Outcome::without_group(reason);
         }
-    } else {
-        reason_of(kind)
-    };
-    Outcome { reason, group: Some(number) }
+        let Some(number) = header.group() else { return Outcome::without_group(Reason::NotConfigured) };
+        let Some(group) = GROUPS.get_ptr(number) else { return Outcome::without_group(Reason::NotConfigured) };
+        // SAFETY: a map element is valid for the whole program run. Volatile: user space may write.
+        let kind = unsafe { (&raw const (*group).kind).read_volatile() };
+        let reason = if kind == GroupKind::Forward as u32 {
+            match send::<P, T>(ctx, port, header, number, group) {
+                Ok(reason) | Err(reason) => reason,
+            }
+        } else {
+            reason_of(kind)
+        };
+        Outcome { reason, group: Some(number) }
+    }
+}
 }
 
 /// Why the packets of a group that does not forward go where they go.
@@ -133,24 +148,29 @@ fn bucket<P: Packet>(ctx: &XdpContext, header: &P, group: *const Group) -> u32 {
     unsafe { buckets.add(index).read_volatile() }
 }
 
-/// The hash of what all packets of a flow share: the ports only where no packet of it is a fragment's remainder.
+/// The hash of what all packets of a flow share.
 #[inline(always)]
 fn flow<P: Packet>(ctx: &XdpContext, header: &P) -> u32 {
     let seed = CONFIG.get(0).map_or(0, |config| config.hash_seed);
-    let mut ports = 0;
+    let [source, destination] = ports(ctx, header);
+    flow_hash(seed, header.addresses(), u32::from(source) << 16 | u32::from(destination), header.protocol())
+}
+
+/// Source and destination port as they lie in the frame: zeros if any packet of the flow may be without them.
+#[inline(always)]
+pub fn ports<P: Packet>(ctx: &XdpContext, header: &P) -> [u16; 2] {
     if !header.is_fragment() && has_ports(header.protocol()) {
         if let Some(pair) = frame::at::<[u16; 2]>(ctx, size_of::<Ethernet>() + size_of::<P>()) {
             // SAFETY: `pair` lies in the frame.
-            let [source, destination] = unsafe { *pair };
-            ports = u32::from(source) << 16 | u32::from(destination);
+            return unsafe { *pair };
         }
     }
-    flow_hash(seed, header.addresses(), ports, header.protocol())
+    [0, 0]
 }
 
 /// Makes sure that the egress interface can send, and tells the kernel to redirect there if it is not the ingress.
 #[inline(always)]
-fn leave(ctx: &XdpContext, port: Port, egress: u32) -> Result<Reason, Reason> {
+pub fn leave(ctx: &XdpContext, port: Port, egress: u32) -> Result<Reason, Reason> {
     let hairpin = egress == ctx.ingress_ifindex() as u32;
     let target = if hairpin { port.flags } else { PORTS.get(egress).ok_or(Reason::NotConfigured)?.flags };
     let transmits = target & Port::TRANSMITS != 0 || (port.flags & Port::GENERIC != 0 && target & Port::ATTACHED != 0);
@@ -169,7 +189,7 @@ fn leave(ctx: &XdpContext, port: Port, egress: u32) -> Result<Reason, Reason> {
 
 /// New MACs, and one hop less to go.
 #[inline(always)]
-fn rewrite<P: Packet>(ctx: &XdpContext, header: &P, next_hop: &NextHop) -> Result<(), Reason> {
+pub fn rewrite<P: Packet>(ctx: &XdpContext, header: &P, next_hop: &NextHop) -> Result<(), Reason> {
     let ethernet = frame::ethernet(ctx).ok_or(Reason::Truncated)?;
     let network = frame::network::<P>(ctx).ok_or(Reason::Truncated)?;
     let macs: *const NextHop = next_hop;

@@ -1,10 +1,11 @@
 //! IPv4 packets.
 
+use aya_ebpf::bindings::bpf_fib_lookup as Query;
 use aya_ebpf::programs::XdpContext;
 use nva_common::header::{Ethernet, Ipv4};
 use nva_common::{Port, Reason};
 
-use crate::packet::Packet;
+use crate::packet::{Packet, word};
 use crate::{frame, lookup};
 
 impl Packet for Ipv4 {
@@ -55,6 +56,17 @@ impl Packet for Ipv4 {
     #[inline(always)]
     fn addresses(&self) -> u64 {
         Ipv4::addresses(self)
+    }
+
+    #[inline(always)]
+    fn ask(&self, query: &mut Query) {
+        /// `AF_INET`
+        const FAMILY: u8 = 2;
+        let Ipv4([first, .., source_high, source_low, high, low]) = *self;
+        query.family = FAMILY;
+        query.__bindgen_anon_2.tos = first.to_ne_bytes()[1];
+        query.__bindgen_anon_3.ipv4_src = word(source_high, source_low);
+        query.__bindgen_anon_4.ipv4_dst = word(high, low);
     }
 
     #[inline(always)]

@@ -1,10 +1,11 @@
 //! IPv6 packets.
 
+use aya_ebpf::bindings::bpf_fib_lookup as Query;
 use aya_ebpf::programs::XdpContext;
 use nva_common::header::{Address6, Ethernet, Ipv6};
 use nva_common::{Port, Reason};
 
-use crate::packet::Packet;
+use crate::packet::{Packet, word};
 use crate::{frame, lookup};
 
 impl Packet for Ipv6 {
@@ -56,6 +57,19 @@ impl Packet for Ipv6 {
     #[inline(always)]
     fn addresses(&self) -> u64 {
         Ipv6::addresses(self)
+    }
+
+    #[inline(always)]
+    fn ask(&self, query: &mut Query) {
+        /// `AF_INET6`
+        const FAMILY: u8 = 10;
+        /// Traffic class and flow label; not the version.
+        const FLOW_INFO: u32 = 0x0fff_ffff_u32.to_be();
+        let Ipv6([first, second, _, _, s0, s1, s2, s3, s4, s5, s6, s7, d0, d1, d2, d3, d4, d5, d6, d7]) = *self;
+        query.family = FAMILY;
+        query.__bindgen_anon_2.flowinfo = word(first, second) & FLOW_INFO;
+        query.__bindgen_anon_3.ipv6_src = [word(s0, s1), word(s2, s3), word(s4, s5), word(s6, s7)];
+        query.__bindgen_anon_4.ipv6_dst = [word(d0, d1), word(d2, d3), word(d4, d5), word(d6, d7)];
     }
 
     #[inline(always)]

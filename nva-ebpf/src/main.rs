@@ -9,6 +9,7 @@
 
 mod capture;
 mod count;
+mod fib;
 mod forward;
 mod frame;
 mod ipv4;
@@ -24,6 +25,9 @@ mod verdict;
 use aya_ebpf::{bindings::xdp_action, macros::xdp, programs::XdpContext};
 use nva_common::FORWARDER;
 
+use fib::KernelFib;
+use forward::Tables;
+
 /// What the pinned links run.
 #[xdp]
 pub fn root(ctx: XdpContext) -> u32 {
@@ -35,19 +39,37 @@ pub fn root(ctx: XdpContext) -> u32 {
 /// The forwarder.
 #[xdp]
 pub fn forwarder(ctx: XdpContext) -> u32 {
-    verdict::conclude(&ctx, forward::forward::<tap::Nobody>(&ctx))
+    verdict::conclude(&ctx, forward::forward::<Tables, tap::Nobody>(&ctx))
 }
 
 /// The forwarder of debug mode, which also logs samples.
 #[xdp]
 pub fn forwarder_debug(ctx: XdpContext) -> u32 {
-    tap::watched::<sample::Samples>(&ctx)
+    tap::watched::<Tables, sample::Samples>(&ctx)
 }
 
 /// The forwarder while a capture runs, which also copies packets.
 #[xdp]
 pub fn forwarder_capture(ctx: XdpContext) -> u32 {
-    tap::watched::<capture::Capture>(&ctx)
+    tap::watched::<Tables, capture::Capture>(&ctx)
+}
+
+/// The forwarder that asks the kernel's FIB instead of our tables.
+#[xdp]
+pub fn forwarder_fib(ctx: XdpContext) -> u32 {
+    verdict::conclude(&ctx, forward::forward::<KernelFib, tap::Nobody>(&ctx))
+}
+
+/// The same in debug mode.
+#[xdp]
+pub fn forwarder_fib_debug(ctx: XdpContext) -> u32 {
+    tap::watched::<KernelFib, sample::Samples>(&ctx)
+}
+
+/// The same while a capture runs.
+#[xdp]
+pub fn forwarder_fib_capture(ctx: XdpContext) -> u32 {
+    tap::watched::<KernelFib, capture::Capture>(&ctx)
 }
 
 #[panic_handler]

@@ -1,5 +1,6 @@
 //! What the forwarder has to know of a packet, for IPv4 and IPv6 alike.
 
+use aya_ebpf::bindings::bpf_fib_lookup as Query;
 use aya_ebpf::programs::XdpContext;
 use nva_common::Reason;
 
@@ -37,9 +38,19 @@ pub trait Packet: Copy {
     /// Both addresses in a word for the hash.
     fn addresses(&self) -> u64;
 
+    /// Writes what the kernel's lookup wants to know of the header alone.
+    fn ask(&self, query: &mut Query);
+
     /// Writes what changes when the packet is forwarded.
     ///
     /// # Safety
     /// `header` is where this was read from, in the frame.
     unsafe fn write_decremented(&self, header: *mut Self);
+}
+
+/// Two halves as they lie in memory as a word that lies there alike.
+#[inline(always)]
+pub const fn word(first: u16, second: u16) -> u32 {
+    let ([a, b], [c, d]) = (first.to_ne_bytes(), second.to_ne_bytes());
+    u32::from_ne_bytes([a, b, c, d])
 }

@@ -7,7 +7,7 @@ use aya_ebpf::maps::PerCpuArray;
 use aya_ebpf::programs::XdpContext;
 use nva_common::{Reason, Verdict};
 
-use crate::forward::forward;
+use crate::forward::{Router, forward};
 use crate::verdict::{Outcome, conclude};
 
 /// Who watches.
@@ -27,8 +27,8 @@ impl Tap for Nobody {
 /// Forwards, counts, and lets the tap see each packet once. Not for [`Nobody`]: of that, the compiler makes more instructions
 /// than of what the forwarder proper does.
 #[inline(always)]
-pub fn watched<T: Tap>(ctx: &XdpContext) -> u32 {
-    let Some(outcome) = forget(forward::<T>(ctx)) else { return xdp_action::XDP_PASS };
+pub fn watched<R: Router, T: Tap>(ctx: &XdpContext) -> u32 {
+    let Some(outcome) = forget(forward::<R, T>(ctx)) else { return xdp_action::XDP_PASS };
     // What goes out was seen before it was rewritten.
     if !matches!(outcome.reason.verdict(), Verdict::Forward) {
         T::see(ctx, &outcome, 0);
