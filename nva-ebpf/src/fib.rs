@@ -5,9 +5,9 @@
 
 use aya_ebpf::EbpfContext as _;
 use aya_ebpf::bindings::{
-    BPF_FIB_LKUP_RET_BLACKHOLE, BPF_FIB_LKUP_RET_FRAG_NEEDED, BPF_FIB_LKUP_RET_FWD_DISABLED,
-    BPF_FIB_LKUP_RET_NO_NEIGH, BPF_FIB_LKUP_RET_NOT_FWDED, BPF_FIB_LKUP_RET_PROHIBIT, BPF_FIB_LKUP_RET_SUCCESS,
-    BPF_FIB_LKUP_RET_UNREACHABLE, BPF_FIB_LKUP_RET_UNSUPP_LWT, bpf_fib_lookup as Query,
+    BPF_FIB_LKUP_RET_BLACKHOLE, BPF_FIB_LKUP_RET_FRAG_NEEDED, BPF_FIB_LKUP_RET_FWD_DISABLED, BPF_FIB_LKUP_RET_NO_NEIGH,
+    BPF_FIB_LKUP_RET_NOT_FWDED, BPF_FIB_LKUP_RET_PROHIBIT, BPF_FIB_LKUP_RET_SUCCESS, BPF_FIB_LKUP_RET_UNREACHABLE,
+    BPF_FIB_LKUP_RET_UNSUPP_LWT, bpf_fib_lookup as Query,
 };
 use aya_ebpf::helpers::bpf_fib_lookup;
 use aya_ebpf::programs::XdpContext;
@@ -63,10 +63,8 @@ fn send<P: Packet, T: Tap>(ctx: &XdpContext, port: Port, header: &P) -> Result<R
 /// is known to be one that forwards.
 #[inline(always)]
 fn refusal(answer: u32, hop_limit: u8) -> Result<(), Reason> {
-    let forwards = matches!(
-        answer,
-        BPF_FIB_LKUP_RET_SUCCESS | BPF_FIB_LKUP_RET_NO_NEIGH | BPF_FIB_LKUP_RET_FRAG_NEEDED
-    );
+    let forwards =
+        matches!(answer, BPF_FIB_LKUP_RET_SUCCESS | BPF_FIB_LKUP_RET_NO_NEIGH | BPF_FIB_LKUP_RET_FRAG_NEEDED);
     if forwards && hop_limit <= 1 {
         return Err(Reason::TtlExpired);
     }

@@ -90,7 +90,6 @@ impl Router for Tables {
         Outcome { reason, group: Some(number) }
     }
 }
-}
 
 /// Why the packets of a group that does not forward go where they go.
 #[inline(always)]

@@ -309,6 +309,9 @@ pub enum XdpCommand {
         /// Where maps and links are pinned.
         #[arg(long)]
         pin_directory: Option<PathBuf>,
+        /// Look up routes in the kernel's tables, not in ours.
+        #[arg(long)]
+        kernel_lookup: bool,
     },
     /// Detach every program and remove everything that is pinned.
     Detach {

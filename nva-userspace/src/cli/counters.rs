@@ -46,6 +46,7 @@ fn twice(socket: &Path, apart: Duration) -> anyhow::Result<(XdpReply, XdpReply, 
 struct Rates {
     seconds: f64,
     interfaces: Vec<XdpInterface>,
+    lookup: Option<String>,
     counters: Vec<CounterRate>,
     prefixes: Vec<PrefixRate>,
 }
@@ -95,7 +96,8 @@ impl Rates {
             });
             PrefixRate { prefixes: row.prefixes, prefix_count: row.prefix_count, kind: row.kind, hops: row.hops, rate }
         });
-        Rates { seconds: elapsed.as_secs_f64(), prefixes: prefixes.collect(), interfaces: after.interfaces, counters }
+        let (interfaces, lookup) = (after.interfaces, after.lookup);
+        Rates { seconds: elapsed.as_secs_f64(), prefixes: prefixes.collect(), interfaces, lookup, counters }
     }
 
     fn print(&self) {
@@ -104,7 +106,7 @@ impl Rates {
         let prefixes = self.prefixes.iter();
         let prefixes = prefixes
             .map(|row| (&*row.kind, names(&row.prefixes, row.prefix_count), hops(&row.hops), counts(&row.rate)));
-        print(&self.interfaces, ["Packets/s", "Bits/s"], counters, prefixes);
+        print((&self.interfaces, self.lookup.as_deref()), ["Packets/s", "Bits/s"], counters, prefixes);
     }
 }
 
@@ -130,7 +132,7 @@ fn totals(reply: &XdpReply) {
     let prefixes = reply.prefixes.iter().map(|row| {
         (&*row.kind, names(&row.prefixes, row.prefix_count), hops(&row.hops), counts(row.packets, row.bytes))
     });
-    print(&reply.interfaces, ["Packets", "Bytes"], counters, prefixes);
+    print((&reply.interfaces, reply.lookup.as_deref()), ["Packets", "Bytes"], counters, prefixes);
     invalid_sources(reply);
     if reply.capturing {
         println!("\nA packet capture runs (`nva capture`): forwarding is slower until it ends.");
@@ -149,9 +151,9 @@ fn invalid_sources(reply: &XdpReply) {
     }
 }
 
-/// Three tables: the interfaces; packets and octets, or how many a second, by reason; the same by prefix.
+/// Three tables: the interfaces, and where routes are looked up; packets and octets, or how many a second, by reason; the same by prefix.
 fn print<'a>(
-    interfaces: &[XdpInterface],
+    (interfaces, lookup): (&[XdpInterface], Option<&str>),
     units: [&str; 2],
     counters: impl Iterator<Item = (&'a str, &'a str, [String; 2])>,
     prefixes: impl Iterator<Item = (&'a str, String, String, [String; 2])>,
@@ -166,6 +168,9 @@ fn print<'a>(
         ]);
     }
     table::print(rows);
+    if let Some(lookup) = lookup {
+        println!("routes are looked up in: {lookup}");
+    }
     println!();
     let [packets, octets] = units;
     let mut rows = table::new(&["Verdict", "Reason", packets, octets]);
@@ -213,7 +218,8 @@ mod tests {
             invalid_sources: 0,
         }];
         let counters = vec![counter("redirect", forwarded)];
-        XdpReply { interfaces: Vec::new(), counters, prefixes, capturing: false }
+        let lookup = Some("tables".to_owned());
+        XdpReply { interfaces: Vec::new(), lookup, counters, prefixes, capturing: false }
     }
 
     fn rate(packets: f64) -> Rate {

@@ -61,7 +61,9 @@ fn execute(args: Args) -> anyhow::Result<()> {
         Command::Policy { command } => policy::policy(command),
         Command::Fib { command: FibCommand::Audit { json } } => audit::audit(&socket, json),
         Command::Xdp { command } => match command {
-            XdpCommand::Attach { interface, pin_directory } => xdp::attach(&interface, pin_directory),
+            XdpCommand::Attach { interface, pin_directory, kernel_lookup } => {
+                xdp::attach(&interface, pin_directory, kernel_lookup)
+            }
             XdpCommand::Detach { pin_directory } => xdp::detach(pin_directory),
         },
     }

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use anyhow::Context;
 use nix::net::if_::if_nametoindex;
 
-use crate::xdp::{Dataplane, XdpOptions};
+use crate::xdp::{Dataplane, LookupSource, XdpOptions};
 
 /// Loads, pins and attaches, without a daemon: every packet goes to the kernel until `nva run` fills the tables.
-pub fn attach(interface: &str, pin_directory: Option<PathBuf>) -> anyhow::Result<()> {
+pub fn attach(interface: &str, pin_directory: Option<PathBuf>, kernel_lookup: bool) -> anyhow::Result<()> {
     let index = if_nametoindex(interface).with_context(|| format!("there is no interface {interface:?} here"))?;
-    let mut plane = Dataplane::open(&options(pin_directory))?;
+    let lookup = if kernel_lookup { LookupSource::Kernel } else { LookupSource::Tables };
+    let mut plane = Dataplane::open(&XdpOptions { lookup, ..options(pin_directory) })?;
     let attached = plane.attach(index, interface)?;
     attached.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
     let how = if attached.adopted { "was attached already" } else { "attached" };

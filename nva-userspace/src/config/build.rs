@@ -8,7 +8,9 @@ use std::time::Duration;
 use toml::Spanned;
 
 use super::error::Problems;
-use super::file::{AsnText, FibTable, File, OriginateTable, RouterTable, SourceCheckValue, TableSizes, Text, XdpTable};
+use super::file::{
+    AsnText, FibTable, File, LookupValue, OriginateTable, RouterTable, SourceCheckValue, TableSizes, Text, XdpTable,
+};
 use super::values::own_prefix;
 use super::{
     BGP_PORT, Config, DEFAULT_CONTROL_SOCKET, XdpConfig, aggregates, azure, listen, peers, policies, redistribute,
@@ -18,7 +20,7 @@ use crate::fib::FibConfig;
 use crate::net::{Asn, RouterId};
 use crate::rib::DecisionConfig;
 use crate::speaker::{Originate, PeerConfig, SpeakerConfig};
-use crate::xdp::{Capacity, SourceCheck};
+use crate::xdp::{Capacity, LookupSource, SourceCheck};
 
 /// Routes of one prefix that may be used at once, unless told otherwise.
 const DEFAULT_MAX_PATHS: usize = 16;
@@ -227,6 +229,9 @@ fn xdp(table: XdpTable, problems: &mut Problems<'_>) -> XdpConfig {
         let name_of = name.get_ref();
         problems.add(name.span(), format_args!("{name_of:?} is not among the interfaces on which XDP forwards"));
     }
+    if let (LookupValue::Kernel, Some(name)) = (table.lookup, table.source_check.keys().next()) {
+        problems.add(name.span(), "sources are checked by our own tables only: leave this or lookup = \"kernel\" out");
+    }
     let checks = table.source_check.into_iter().map(|(name, value)| match value {
         SourceCheckValue::Loose => (name.into_inner(), SourceCheck::Loose),
         SourceCheckValue::Strict => (name.into_inner(), SourceCheck::Strict),
@@ -237,6 +242,10 @@ fn xdp(table: XdpTable, problems: &mut Problems<'_>) -> XdpConfig {
         interfaces,
         pin_directory: table.pin_directory.map(PathBuf::from),
         debug: table.debug,
+        lookup: match table.lookup {
+            LookupValue::Tables => LookupSource::Tables,
+            LookupValue::Kernel => LookupSource::Kernel,
+        },
     }
 }
 

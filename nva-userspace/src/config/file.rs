@@ -416,4 +416,18 @@ pub struct XdpTable {
     /// Whether samples of packets are logged.
     #[serde(default)]
     pub debug: bool,
+    /// Where routes are looked up.
+    #[serde(default)]
+    pub lookup: LookupValue,
+}
+
+/// `lookup`
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LookupValue {
+    /// In our tables.
+    #[default]
+    Tables,
+    /// In the kernel's.
+    Kernel,
 }

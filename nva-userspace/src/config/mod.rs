@@ -34,7 +34,7 @@ use crate::net::Prefix;
 use crate::policy::Policy;
 use crate::speaker::SpeakerConfig;
 use crate::transport::{Password, Ttl};
-use crate::xdp::{Capacity, SourceCheck};
+use crate::xdp::{Capacity, LookupSource, SourceCheck};
 
 /// Where the daemon answers `nva show`, unless told otherwise.
 pub const DEFAULT_CONTROL_SOCKET: &str = "/run/nva/nva.sock";
@@ -111,6 +111,8 @@ pub struct XdpConfig {
     pub pin_directory: Option<PathBuf>,
     /// Whether samples of packets are logged.
     pub debug: bool,
+    /// Where routes are looked up. A reload may change it.
+    pub lookup: LookupSource,
 }
 
 impl Config {
@@ -182,7 +184,7 @@ impl Config {
         let keys = [
             ("[router] listen", self.listen != new.listen),
             ("[router] control-socket", self.control_socket != new.control_socket),
-            ("[xdp]", self.xdp != new.xdp),
+            ("[xdp]", self.xdp != XdpConfig { lookup: self.xdp.lookup, ..new.xdp.clone() }),
             ("[fib] reconcile-after", self.speaker.reconcile_after != new.speaker.reconcile_after),
         ];
         keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
@@ -191,7 +193,8 @@ impl Config {
     /// What holds after a reload: the new configuration, and what takes a restart as it was.
     pub fn followed_by(&self, new: Config) -> Config {
         let speaker = SpeakerConfig { reconcile_after: self.speaker.reconcile_after, ..new.speaker };
-        let (listen, xdp, control_socket) = (self.listen.clone(), self.xdp.clone(), self.control_socket.clone());
+        let (listen, control_socket) = (self.listen.clone(), self.control_socket.clone());
+        let xdp = XdpConfig { lookup: new.xdp.lookup, ..self.xdp.clone() };
         Config { speaker, listen, xdp, control_socket, ..new }
     }
 

@@ -412,6 +412,8 @@ pub struct HopReply {
 pub struct XdpReply {
     /// The interfaces with our program.
     pub interfaces: Vec<XdpInterface>,
+    /// Where routes are looked up: in our `tables`, or in those of the `kernel`; none where XDP is not in use.
+    pub lookup: Option<String>,
     /// Packets by what became of them and why.
     pub counters: Vec<XdpCounter>,
     /// Packets by prefix: local ones delivered, and by next-hop group those forwarded.

@@ -15,7 +15,9 @@ use crate::config::XdpConfig;
 use crate::fib::mirror::{GroupId, Mirror, XdpOp};
 use crate::host::{HostDelta, HostState};
 use crate::net::Prefix;
-use crate::xdp::{Applied, Capture, CaptureLoader, Dataplane, Lookup, Mode, Repaired, XdpError, XdpOptions, XdpStats};
+use crate::xdp::{
+    Applied, Capture, CaptureLoader, Dataplane, Lookup, LookupSource, Mode, Repaired, XdpError, XdpOptions, XdpStats,
+};
 
 /// How often each CPU logs a packet in debug mode.
 const SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
@@ -33,6 +35,7 @@ struct Active {
     ipv6_mtus: BTreeMap<u32, u32>,
     /// The tables hold what the mirror says; before that they may be those of an earlier life.
     filled: bool,
+    wanted: LookupSource,
     neighbours: NeighbourKeeper,
     overflowed: usize,
     capture: Capturing,
@@ -139,9 +142,10 @@ impl DataPlane {
             }
             return Ok(DataPlane { active: None, interfaces });
         }
+        options.lookup = config.lookup;
         options.debug_samples = config.debug.then_some(SAMPLE_INTERVAL);
         let mut plane = Dataplane::open(&options)?;
-        info!(adopted = plane.is_adopted(), %pins, "XDP data plane loaded");
+        info!(adopted = plane.is_adopted(), lookup = %config.lookup, %pins, "XDP data plane loaded");
         for (name, there, wanted) in plane.other_sizes(config.capacity) {
             warn!(
                 table = name,
@@ -160,6 +164,7 @@ impl DataPlane {
             mirror: Mirror::default(),
             ipv6_mtus: BTreeMap::new(),
             filled: false,
+            wanted: config.lookup,
             neighbours,
             overflowed: 0,
             capture: Capturing::Idle,
@@ -180,6 +185,28 @@ impl DataPlane {
     /// What the programs would do with a packet; `None` where XDP is not in use.
     pub fn lookup(&self, address: IpAddr) -> Option<Result<Lookup, XdpError>> {
         Some(self.active.as_ref()?.plane.lookup(address))
+    }
+
+    /// Where routes are looked up; `None` where XDP is not in use.
+    pub fn lookup_source(&self) -> Option<LookupSource> {
+        Some(self.active.as_ref()?.plane.lookup_source())
+    }
+
+    /// Looks up routes there from now on.
+    pub fn look_up_in(&mut self, source: LookupSource, host: &HostState) {
+        let Some(active) = &mut self.active else { return };
+        if active.wanted == source {
+            return;
+        }
+        active.wanted = source;
+        if let Err(problem) = active.plane.look_up_in(source) {
+            error!(%problem, "cannot change where XDP looks up routes");
+        }
+        info!(lookup = %source, "XDP looks up routes elsewhere");
+        // Whether the tables are to be filled or given up: everything is written anew.
+        active.filled = false;
+        let result = active.follow(&HostDelta::default(), host);
+        active.report(result);
     }
 
     /// The prefixes of each group.
@@ -254,9 +281,10 @@ impl DataPlane {
     }
 
     /// Holds the tables against the machine's network as it is known, and puts right what differs; `None` where XDP is not
-    /// in use.
+    /// in use, or looks up routes in the kernel's tables.
     pub fn audit(&mut self, host: &HostState) -> Option<XdpAudit> {
-        self.active.as_mut().map(|active| active.audit(host))
+        let active = self.active.as_mut().filter(|active| active.wanted == LookupSource::Tables)?;
+        Some(active.audit(host))
     }
 
     /// Looks after what changes without a notice; to be called every second or so.

@@ -24,11 +24,9 @@ use nva_common::{PROGRAMS, Reason};
 use super::bpffs::PinDirectory;
 use super::error::XdpError;
 use super::object::{self, Capacity};
+use super::source::LookupSource;
 use super::sys;
 use crate::net::{AfiSafi, Prefix};
-
-/// The program's name.
-pub(super) const FORWARDER_CAPTURE: &str = "forwarder_capture";
 
 /// The ring's length in octets, a power of two: room for 123,000 small packets, or for 8,100 of 1500 octets.
 const RING: u32 = 1 << 24;
@@ -59,6 +57,7 @@ pub struct CaptureOptions {
 pub struct CaptureLoader {
     directory: PinDirectory,
     programs: u32,
+    lookup: LookupSource,
 }
 
 /// A capture's program and maps. They go with this, unless the program runs.
@@ -67,6 +66,7 @@ pub struct Capture {
     counters: PerCpuHashMap<MapData, u32, CaptureCounters>,
     ring: MapData,
     interfaces: Vec<u32>,
+    lookup: LookupSource,
 }
 
 /// What was counted on an interface, on all CPUs.
@@ -80,8 +80,8 @@ pub struct CaptureCount {
 
 impl CaptureLoader {
     /// For the pinned maps in this directory, among them that of the programs with this id.
-    pub(super) fn new(directory: PinDirectory, programs: u32) -> CaptureLoader {
-        CaptureLoader { directory, programs }
+    pub(super) fn new(directory: PinDirectory, programs: u32, lookup: LookupSource) -> CaptureLoader {
+        CaptureLoader { directory, programs, lookup }
     }
 
     /// Loads a capture that does not run yet. The verifier takes some tens of milliseconds.
@@ -95,8 +95,8 @@ impl CaptureLoader {
         let ports = u32::try_from(options.interfaces.len()).unwrap_or(u32::MAX).max(1);
         let sizes = [(CAPTURE_RING, RING), (CAPTURE_PORTS, ports)];
         let mut object = object::load_with(&self.directory, Capacity::default(), &sizes)?;
-        let program = object::program(&mut object, FORWARDER_CAPTURE)?;
-        program.load().map_err(|source| XdpError::Program { name: FORWARDER_CAPTURE, source })?;
+        let name = self.lookup.capturing_forwarder();
+        object::program(&mut object, name)?.load().map_err(|source| XdpError::Program { name, source })?;
         let filters = object::take_map(&mut object, CAPTURE_FILTER)?;
         set_filter(filters, filter).map_err(|source| XdpError::Map { name: CAPTURE_FILTER, source })?;
         let counters = object::take_map(&mut object, CAPTURE_PORTS)?;
@@ -104,7 +104,7 @@ impl CaptureLoader {
         let Map::RingBuf(ring) = object::take_map(&mut object, CAPTURE_RING)? else {
             return Err(XdpError::Missing(CAPTURE_RING));
         };
-        Ok(Capture { object, counters, ring, interfaces: options.interfaces.clone() })
+        Ok(Capture { object, counters, ring, interfaces: options.interfaces.clone(), lookup: self.lookup })
     }
 }
 
@@ -137,10 +137,16 @@ impl Capture {
         self.counters()
     }
 
+    /// Where its program looks up routes.
+    pub(super) fn lookup(&self) -> LookupSource {
+        self.lookup
+    }
+
     pub(super) fn program(&self) -> Result<&Xdp, XdpError> {
-        match self.object.program(FORWARDER_CAPTURE) {
+        let name = self.lookup.capturing_forwarder();
+        match self.object.program(name) {
             Some(Program::Xdp(program)) => Ok(program),
-            Some(_) | None => Err(XdpError::Missing(FORWARDER_CAPTURE)),
+            Some(_) | None => Err(XdpError::Missing(name)),
         }
     }
 }

@@ -18,7 +18,7 @@ use nva_common::{
 };
 
 use super::bpffs::PinDirectory;
-use super::capture::{Capture, CaptureLoader, FORWARDER_CAPTURE};
+use super::capture::{Capture, CaptureLoader};
 use super::dir24::Dir24;
 use super::error::XdpError;
 use super::groups::GroupTable;
@@ -28,6 +28,7 @@ use super::next_hops::NextHopTable;
 use super::object::{self, Capacity};
 use super::ports::{PortTable, SourceCheck, ipv6_mtu, setting};
 use super::samples::Samples;
+use super::source::LookupSource;
 use super::sys;
 use super::trie::Trie;
 use crate::fib::mirror::{GroupId, XdpOp};
@@ -50,6 +51,8 @@ pub struct XdpOptions {
     pub source_checks: BTreeMap<String, SourceCheck>,
     /// Debug mode: at most one packet a CPU is logged in this time.
     pub debug_samples: Option<Duration>,
+    /// Where routes are looked up.
+    pub lookup: LookupSource,
 }
 
 impl Default for XdpOptions {
@@ -59,6 +62,7 @@ impl Default for XdpOptions {
             capacity: Capacity::default(),
             source_checks: BTreeMap::new(),
             debug_samples: None,
+            lookup: LookupSource::default(),
         }
     }
 }
@@ -98,6 +102,10 @@ pub struct Dataplane {
     forwarder: &'static str,
     /// The one that does now.
     forwarder_id: u32,
+    config: Array<MapData, Config>,
+    /// Where routes are to be looked up, and where they are: the tables may be yet to be filled.
+    wanted: LookupSource,
+    running: LookupSource,
     samples: Option<Samples>,
     adopted: bool,
 }
@@ -110,11 +118,11 @@ impl Dataplane {
         let adopted = directory.map(TABLE_24).exists();
         let mut object = object::load(&directory, options.capacity)?;
         // Before the maps are taken out: the programs refer to their descriptors.
-        let forwarder = if options.debug_samples.is_some() { "forwarder_debug" } else { "forwarder" };
-        for name in [ROOT, forwarder] {
+        let debug = options.debug_samples.is_some();
+        for name in [ROOT, LookupSource::Tables.forwarder(debug), LookupSource::Kernel.forwarder(debug)] {
             object::program(&mut object, name)?.load().map_err(|source| XdpError::Program { name, source })?;
         }
-        configure(&mut object, options)?;
+        let (config, tables_are_true) = configure(&mut object, options)?;
         let samples = match options.debug_samples {
             Some(_) => Some(Samples::new(&mut object)?),
             None => None,
@@ -151,14 +159,34 @@ impl Dataplane {
             source_counters,
             programs,
             programs_id,
-            forwarder,
+            forwarder: options.lookup.forwarder(debug),
             forwarder_id: 0,
+            config,
+            wanted: options.lookup,
+            running: options.lookup,
             samples,
             adopted,
         };
-        // Also ends what a former process began: debug mode, or a capture.
-        dataplane.end_capture()?;
+        // Nobody kept the tables true while the kernel was asked: it is asked until they are filled. The switch also ends what
+        // a former process began: debug mode, or a capture.
+        let first = if tables_are_true { options.lookup } else { LookupSource::Kernel };
+        dataplane.switch_to(first)?;
         Ok(dataplane)
+    }
+
+    /// Where routes are to be looked up from now on. The kernel is asked at once; for the tables, [`Dataplane::replace`] has
+    /// to be called, which switches over when it has filled them. No packet is lost.
+    pub fn look_up_in(&mut self, source: LookupSource) -> Result<(), XdpError> {
+        self.wanted = source;
+        match source {
+            LookupSource::Kernel => self.switch_to(source),
+            LookupSource::Tables => Ok(()),
+        }
+    }
+
+    /// Where routes are looked up now.
+    pub fn lookup_source(&self) -> LookupSource {
+        self.running
     }
 
     /// Whether tables of a former process were found.
@@ -296,6 +324,9 @@ impl Dataplane {
         for op in ops {
             self.apply_one(op)?;
         }
+        if self.wanted == LookupSource::Kernel {
+            return Ok(());
+        }
         for family in AfiSafi::ALL {
             if self.groups.default_group(family).is_none() {
                 self.groups.set_default(family, None);
@@ -305,10 +336,13 @@ impl Dataplane {
         self.table6.synchronise();
         self.groups.drop_unused();
         self.next_hops.drop_unused();
+        if self.running != self.wanted {
+            self.switch_to(self.wanted)?;
+        }
         Ok(())
     }
 
-    /// Applies changes, in order.
+    /// Applies changes, in order; where the kernel is asked for routes, those of ports only.
     pub fn apply(&mut self, ops: &[XdpOp]) -> Result<Applied, XdpError> {
         for op in ops {
             self.apply_one(op)?;
@@ -325,12 +359,17 @@ impl Dataplane {
 
     /// What a capture is loaded by.
     pub fn capture_loader(&self) -> CaptureLoader {
-        CaptureLoader::new(self.directory.clone(), self.programs_id)
+        CaptureLoader::new(self.directory.clone(), self.programs_id, self.running)
     }
 
-    /// Lets every root call the capture's forwarder from now on, in place of the usual one (that of debug mode included).
+    /// Lets every root call the capture's forwarder from now on, in place of the usual one (that of debug mode included). It
+    /// sees no packet any more once routes are looked up elsewhere ([`Dataplane::look_up_in`]).
     pub fn begin_capture(&mut self, capture: &Capture) -> Result<(), XdpError> {
-        self.forwarder_id = switch(&mut self.programs, capture.program()?, FORWARDER_CAPTURE)?;
+        if capture.lookup() != self.running {
+            return Err(XdpError::LookupSwitched);
+        }
+        let name = self.running.capturing_forwarder();
+        self.forwarder_id = switch(&mut self.programs, capture.program()?, name)?;
         Ok(())
     }
 
@@ -352,6 +391,8 @@ impl Dataplane {
             XdpOp::SetPort { link, mac } if *link < MAX_IFINDEX => self.ports.set_mac(*link, *mac)?,
             XdpOp::RemovePort(link) if *link < MAX_IFINDEX => self.ports.set_mac(*link, [0; 6])?,
             XdpOp::SetPort { .. } | XdpOp::RemovePort(_) => {}
+            XdpOp::SetGroup { .. } | XdpOp::SetRoute { .. } | XdpOp::RemoveRoute(_) | XdpOp::RemoveGroup(_)
+                if self.wanted == LookupSource::Kernel => {}
             XdpOp::SetGroup { id, state, links } => {
                 self.make_room()?;
                 if let Some(slot) = self.groups.set(*id, state.clone(), links, &mut self.next_hops) {
@@ -422,29 +463,42 @@ impl Dataplane {
         }
         Ok(())
     }
+
+    /// Lets every root call the forwarder that looks up routes there from now on. Whether the tables are kept true is
+    /// written while the kernel is asked: whoever comes after a crash in between must not trust them.
+    fn switch_to(&mut self, source: LookupSource) -> Result<(), XdpError> {
+        let forwarder = source.forwarder(self.samples.is_some());
+        if source == LookupSource::Kernel {
+            self.note_source(source)?;
+        }
+        let program = object::program(&mut self.object, forwarder)?;
+        self.forwarder = forwarder;
+        self.forwarder_id = switch(&mut self.programs, program, forwarder)?;
+        self.running = source;
+        if source == LookupSource::Tables { self.note_source(source) } else { Ok(()) }
+    }
+
+    fn note_source(&mut self, source: LookupSource) -> Result<(), XdpError> {
+        let failed = |source| XdpError::Map { name: CONFIG, source };
+        let mut config = self.config.get(&0, 0).map_err(failed)?;
+        config.asks_kernel = u32::from(source == LookupSource::Kernel);
+        self.config.set(0, config, 0).map_err(failed)
+    }
 }
 
-/// Lets every root call this forwarder from now on, so that no packet meets none. Returns the kernel's id of it.
-fn switch(programs: &mut ProgramArray<MapData>, program: &Xdp, name: &'static str) -> Result<u32, XdpError> {
-    let failed = |source| XdpError::Program { name, source };
-    let id = program.info().map_err(failed)?.id();
-    let fd = program.fd().map_err(failed)?;
-    programs.set(FORWARDER, fd, 0).map_err(|source| XdpError::Map { name: PROGRAMS, source })?;
-    Ok(id)
-}
-
-/// Sets what holds for every packet; the seed of a former process stays, so that flows keep their paths.
-fn configure(object: &mut Ebpf, options: &XdpOptions) -> Result<(), XdpError> {
+/// Sets what holds for every packet, and says whether a former process kept the tables true; its seed stays, so that flows
+/// keep their paths.
+fn configure(object: &mut Ebpf, options: &XdpOptions) -> Result<(Array<MapData, Config>, bool), XdpError> {
     let failed = |source| XdpError::Map { name: CONFIG, source };
-    let map = object.map_mut(CONFIG).ok_or(XdpError::Missing(CONFIG))?;
-    let mut map: Array<_, Config> = Array::try_from(map).map_err(failed)?;
+    let mut map: Array<MapData, Config> = Array::try_from(object::take_map(object, CONFIG)?).map_err(failed)?;
     let mut config = map.get(&0, 0).map_err(failed)?;
     if config.hash_seed == 0 {
         config.hash_seed = fastrand::u32(1..);
     }
     let interval = options.debug_samples.unwrap_or_default();
     config.sample_interval = u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX);
-    map.set(0, config, 0).map_err(failed)
+    map.set(0, config, 0).map_err(failed)?;
+    Ok((map, config.asks_kernel == 0))
 }
 
 /// A table of the object's, memory-mapped.
@@ -456,4 +510,13 @@ fn mapping<W: Word>(object: &mut Ebpf, name: &'static str, value_size: usize) ->
 fn root(object: &mut Ebpf, programs_map: u32) -> Result<Root<'_>, XdpError> {
     let program = object::program(object, ROOT)?.fd().map_err(|source| XdpError::Program { name: ROOT, source })?;
     Ok(Root { program: program.as_fd(), programs_map })
+}
+
+/// Lets every root call this forwarder from now on, so that no packet meets none. Returns the kernel's id of it.
+fn switch(programs: &mut ProgramArray<MapData>, program: &Xdp, name: &'static str) -> Result<u32, XdpError> {
+    let failed = |source| XdpError::Program { name, source };
+    let id = program.info().map_err(failed)?.id();
+    let fd = program.fd().map_err(failed)?;
+    programs.set(FORWARDER, fd, 0).map_err(|source| XdpError::Map { name: PROGRAMS, source })?;
+    Ok(id)
 }

@@ -423,7 +423,7 @@ fn in_the_other_tables() {
             ("[xdp]\ninterfaces = [\"eth0/1\"]\n", "5:15: \"eth0/1\" cannot be the name of an interface"),
             (
                 "[xdp]\nmode = \"native\"\n",
-                "5:1: unknown key `mode`: this table has interfaces, source-check, table-sizes, pin-directory, debug",
+                "5:1: unknown key `mode`: this table has interfaces, source-check, table-sizes, pin-directory, debug, lookup",
             ),
         ],
     );

@@ -19,7 +19,7 @@ use crate::fsm::RemoteAs;
 use crate::net::{AfiSafi, Asn};
 use crate::policy::{Condition, Disposition, NextHopMode, PeerMatch};
 use crate::transport::Ttl;
-use crate::xdp::{Capacity, SourceCheck};
+use crate::xdp::{Capacity, LookupSource, SourceCheck};
 
 /// The hub of the article that is an NVA, too.
 const HUB: &str = r#"
@@ -102,6 +102,18 @@ fn what_takes_a_restart_stays_until_then() {
     let kept = old.followed_by(other);
     assert_eq!(kept.needs_restart(&old), [""; 0]);
     assert_eq!(kept.needs_restart(&config(&router("/run/a", 80))), ["[fib] reconcile-after"]);
+}
+
+#[test]
+fn a_reload_changes_where_xdp_looks_up_routes() {
+    let with = |xdp: &str| config(&HUB.replace("[xdp]\n", &format!("[xdp]\n{xdp}\n")));
+    let (tables, kernel) = (with(""), with("lookup = \"kernel\""));
+    assert_eq!((tables.xdp.lookup, kernel.xdp.lookup), (LookupSource::Tables, LookupSource::Kernel));
+    assert_eq!(tables.needs_restart(&kernel), [""; 0]);
+    let debug = with("lookup = \"kernel\"\ndebug = true");
+    assert_eq!(tables.needs_restart(&debug), ["[xdp]"]);
+    let followed = tables.followed_by(debug).xdp;
+    assert_eq!((followed.lookup, followed.debug), (LookupSource::Kernel, false));
 }
 
 #[test]

@@ -263,6 +263,7 @@ fn xdp() {
             mode: "generic".to_owned(),
             reason: Some("the driver has no XDP".to_owned()),
         }],
+        lookup: Some("kernel".to_owned()),
         counters: vec![XdpCounter {
             verdict: "forward".to_owned(),
             reason: "hairpin".to_owned(),
@@ -283,6 +284,7 @@ fn xdp() {
     let expected = json!({
         "capturing": true,
         "interfaces": [{ "name": "eth0", "index": 2, "mode": "generic", "reason": "the driver has no XDP" }],
+        "lookup": "kernel",
         "counters": [{ "verdict": "forward", "reason": "hairpin", "packets": 7, "bytes": 420 }],
         "prefixes": [{
             "prefixes": ["100.0.0.0/24"], "prefix_count": 1, "kind": "forward", "hops": [hop_json()], "packets": 7,

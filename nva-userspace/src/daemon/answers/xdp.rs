@@ -9,7 +9,7 @@ use crate::control::{HopReply, Refusal, XdpCounter, XdpInterface, XdpPath, XdpPr
 use crate::daemon::State;
 use crate::fib::mirror::GroupState;
 use crate::host::{Hop, HostState};
-use crate::xdp::{GroupStats, Lookup, before_lookup};
+use crate::xdp::{GroupStats, Lookup, LookupSource, before_lookup};
 
 /// How many prefixes of a group are named.
 const NAMED: usize = 4;
@@ -51,7 +51,9 @@ pub fn xdp(state: &State<'_>) -> Result<XdpReply, Refusal> {
             invalid_sources: group.invalid_sources.packets,
         }
     });
-    Ok(XdpReply { interfaces, counters, prefixes: prefixes.collect(), capturing: state.dataplane.is_capturing() })
+    let lookup = state.dataplane.lookup_source().map(|source| source.name().to_owned());
+    let capturing = state.dataplane.is_capturing();
+    Ok(XdpReply { interfaces, lookup, counters, prefixes: prefixes.collect(), capturing })
 }
 
 fn kind(group: &GroupState) -> &'static str {
@@ -83,6 +85,10 @@ pub fn path(state: &State<'_>, address: IpAddr) -> Option<XdpPath> {
     let lookup = state.dataplane.lookup(address)?;
     if let Some(reason) = before_lookup(address) {
         return Some(XdpPath { action: unlooked_up(reason), hops: Vec::new() });
+    }
+    if state.dataplane.lookup_source() == Some(LookupSource::Kernel) {
+        let action = "as the kernel's rules and routes say of each packet".to_owned();
+        return Some(XdpPath { action, hops: Vec::new() });
     }
     Some(match lookup {
         Ok(lookup) => XdpPath { action: action(&lookup), hops: looked_up_hops(&lookup, address, state.speaker.host()) },

@@ -33,6 +33,7 @@ impl Daemon {
         self.listeners.sign(&self.config.passwords(), &new.passwords())?;
         let changes = self.speaker.reconfigure(new.speaker.clone(), &moved, self.clock.now())?;
         self.config = self.config.followed_by(new);
+        self.dataplane.look_up_in(self.config.xdp.lookup, self.speaker.host());
         resigned.into_iter().for_each(|peer| self.sign_again(peer));
         Ok(Reloaded { changes, passwords, restart })
     }
