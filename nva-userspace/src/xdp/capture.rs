@@ -274,7 +274,7 @@ mod tests {
     fn a_filter_has_a_bit_for_each_reason_and_one_family() {
         let made = filter(&CaptureOptions { reasons: vec![Reason::Hairpin, Reason::Blackhole], ..options() });
         let made = made.expect("a filter");
-        assert_eq!((made.reasons, made.family, made.interval), (1 | 1 << 28, 0, 0));
+        assert_eq!((made.reasons, made.family, made.interval), (1 | 1 << Reason::Blackhole as u32, 0, 0));
         let v6 = CaptureOptions { destination: Some(prefix("::/0")), rate: NonZeroU32::new(1000), ..options() };
         let made = filter(&v6).expect("a filter");
         assert_eq!((made.family, made.interval, made.burst), (2, 1_000_000, SECOND));

@@ -27,7 +27,8 @@ use crate::{verdicts, verdicts_ipv6};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Everything, from these interfaces.
-fn everything(interfaces: &[u32]) -> CaptureOptions {
+/// Options to capture every packet that comes in by these.
+pub fn everything(interfaces: &[u32]) -> CaptureOptions {
     CaptureOptions {
         interfaces: interfaces.to_vec(),
         reasons: Reason::ALL.to_vec(),
@@ -40,13 +41,14 @@ fn everything(interfaces: &[u32]) -> CaptureOptions {
 }
 
 /// A capture that runs, and its reader.
-struct Running {
+pub struct Running {
     capture: Capture,
     ring: CaptureRing,
 }
 
 impl Running {
-    fn begin(dataplane: &mut Dataplane, options: &CaptureOptions) -> Running {
+    /// Loads and begins one.
+    pub fn begin(dataplane: &mut Dataplane, options: &CaptureOptions) -> Running {
         let capture = dataplane.capture_loader().load(options).expect("load a capture");
         let ring = CaptureRing::open(capture.ring().expect("a descriptor")).expect("map the ring");
         dataplane.begin_capture(&capture).expect("begin");
@@ -59,7 +61,7 @@ impl Running {
     }
 
     /// Ends it: what was not read yet, and what was counted on each interface.
-    fn end(mut self, dataplane: &mut Dataplane) -> (Vec<(CaptureHeader, Vec<u8>)>, Vec<CaptureCounters>) {
+    pub fn end(mut self, dataplane: &mut Dataplane) -> (Vec<(CaptureHeader, Vec<u8>)>, Vec<CaptureCounters>) {
         dataplane.end_capture().expect("end");
         let ring = &mut self.ring;
         let counters = self.capture.finish().expect("counters").into_iter().map(|count| count.counters).collect();

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 
+use nva::xdp::LookupSource;
 use nva_common::Reason;
 
 use crate::differential::{self, Comparison, Mark};
@@ -80,7 +81,18 @@ fn compare(path: &Path, reasons: &[Reason]) {
     }
     let forwarded = frames.len() / 3;
     let (ours, kernel, frames) = (&ours, &kernel, frames.as_slice());
-    let met = Comparison { ours, kernel, frames, marks: &marks, is_own, reasons, forwarded, is_tcp: true }.run();
+    let met = Comparison {
+        lookup: LookupSource::Tables,
+        ours,
+        kernel,
+        frames,
+        marks: &marks,
+        is_own,
+        reasons,
+        forwarded,
+        is_tcp: true,
+    }
+    .run();
     println!("{}: {} frames, {} of them sent, {} routes", path.display(), captured.len(), frames.len(), routes.len());
     let met = met.iter().filter(|(_, packets)| *packets > 0);
     met.for_each(|(reason, packets)| println!("{packets:>8} {} {}", reason.verdict().name(), reason.name()));

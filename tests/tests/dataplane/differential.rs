@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
+use nva::xdp::LookupSource;
 use nva_common::{Reason, Verdict};
 
 use crate::machine::{MACS, Machine};
@@ -24,6 +25,16 @@ pub type Mark = (Vec<u8>, (usize, Vec<u8>));
 
 #[test]
 fn the_fast_path_sends_what_the_kernel_sends() {
+    differs_nowhere(LookupSource::Tables, &[Reason::Local]);
+}
+
+#[test]
+fn by_the_kernels_tables_too() {
+    differs_nowhere(LookupSource::Kernel, &[Reason::NotForwarded]);
+}
+
+/// `met`: reasons that are met beside those that do not depend on where routes are looked up.
+fn differs_nowhere(lookup: LookupSource, met: &[Reason]) {
     let mut random = fastrand::Rng::with_seed(20_260);
     let (ours, kernel) = (Machine::new(), Machine::new());
     let destinations = install_routes(&mut random, &[&ours, &kernel]);
@@ -34,7 +45,6 @@ fn the_fast_path_sends_what_the_kernel_sends() {
         Reason::Options,
         Reason::TtlExpired,
         Reason::TooBig,
-        Reason::Local,
         Reason::Loopback,
         Reason::GroupAddress,
         Reason::Refused,
@@ -46,11 +56,13 @@ fn the_fast_path_sends_what_the_kernel_sends() {
         Reason::BadLength,
         Reason::BadVersion,
     ];
-    compare(&ours, &kernel, &frames, marks, &reasons);
+    compare(lookup, [&ours, &kernel], &frames, marks, &[&reasons, met].concat());
 }
 
 /// What is compared.
 pub struct Comparison<'a> {
+    /// Where our data plane looks up routes.
+    pub lookup: LookupSource,
     /// The router with our data plane.
     pub ours: &'a Machine,
     /// The router without.
@@ -71,14 +83,14 @@ pub struct Comparison<'a> {
 
 /// Sends the frames through both, and makes sure that the same comes out, and that each of the reasons was met.
 pub fn compare(
-    ours: &Machine,
-    kernel: &Machine,
+    lookup: LookupSource,
+    [ours, kernel]: [&Machine; 2],
     frames: &[Vec<u8>],
     marks: impl Fn(u16) -> Vec<Mark> + Sync,
     reasons: &[Reason],
 ) {
     let forwarded = frames.len() / 3;
-    Comparison { ours, kernel, frames, marks: &marks, is_own, reasons, forwarded, is_tcp: false }.run();
+    Comparison { lookup, ours, kernel, frames, marks: &marks, is_own, reasons, forwarded, is_tcp: false }.run();
 }
 
 impl Comparison<'_> {
@@ -90,7 +102,7 @@ impl Comparison<'_> {
         }
         let bpffs = BpfFs::new();
         self.ours.router.run(|| {
-            let (dataplane, _) = Machine::dataplane(bpffs.path());
+            let (dataplane, _) = Machine::dataplane_with(bpffs.path(), self.lookup);
             if self.is_tcp {
                 [self.ours, self.kernel].iter().for_each(|machine| machine.merge_nothing());
             }

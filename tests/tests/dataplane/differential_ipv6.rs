@@ -2,6 +2,7 @@
 
 use std::net::Ipv6Addr;
 
+use nva::xdp::LookupSource;
 use nva_common::Reason;
 
 use crate::differential::{Mark, PACKETS, compare};
@@ -10,6 +11,16 @@ use crate::support::packet::Packet6;
 
 #[test]
 fn the_fast_path_sends_what_the_kernel_sends() {
+    differs_nowhere(LookupSource::Tables, &[Reason::Local]);
+}
+
+#[test]
+fn by_the_kernels_tables_too() {
+    differs_nowhere(LookupSource::Kernel, &[Reason::NotForwarded]);
+}
+
+/// `met`: reasons that are met beside those that do not depend on where routes are looked up.
+fn differs_nowhere(lookup: LookupSource, met: &[Reason]) {
     let mut random = fastrand::Rng::with_seed(62_026);
     let (ours, kernel) = (Machine::new(), Machine::new());
     let destinations = install_routes(&mut random, &[&ours, &kernel]);
@@ -20,7 +31,6 @@ fn the_fast_path_sends_what_the_kernel_sends() {
         Reason::Options,
         Reason::TtlExpired,
         Reason::TooBig,
-        Reason::Local,
         Reason::LinkScope,
         Reason::GroupAddress,
         Reason::Refused,
@@ -32,7 +42,7 @@ fn the_fast_path_sends_what_the_kernel_sends() {
         Reason::BadLength,
         Reason::BadVersion,
     ];
-    compare(&ours, &kernel, &frames, marks, &reasons);
+    compare(lookup, [&ours, &kernel], &frames, marks, &[&reasons, met].concat());
 }
 
 /// The same routes of every length and kind for all; returns destinations in and around them.

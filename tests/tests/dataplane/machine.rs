@@ -7,7 +7,7 @@ use std::time::Duration;
 use nva::fib::mirror::Mirror;
 use nva::host::HostState;
 use nva::kernel::{Monitor, MonitorConfig};
-use nva::xdp::{Capacity, Dataplane, XdpOptions};
+use nva::xdp::{Capacity, Dataplane, LookupSource, XdpOptions};
 
 use crate::support::netns::{NetNs, link};
 use crate::support::wire::Wire;
@@ -95,8 +95,13 @@ impl Machine {
 
     /// Lets our data plane forward by the kernel's routes as they are now. To be called in the router's namespace.
     pub fn dataplane(bpffs: &Path) -> (Dataplane, Mirror) {
+        Machine::dataplane_with(bpffs, LookupSource::Tables)
+    }
+
+    /// The same, by routes that are looked up there.
+    pub fn dataplane_with(bpffs: &Path, lookup: LookupSource) -> (Dataplane, Mirror) {
         let capacity = Capacity { blocks: 4_096, nodes: 16_384, groups: 512, next_hops: 128 };
-        let options = XdpOptions { bpffs: bpffs.to_owned(), capacity, ..XdpOptions::default() };
+        let options = XdpOptions { bpffs: bpffs.to_owned(), capacity, lookup, ..XdpOptions::default() };
         let mut dataplane = Dataplane::open(&options).expect("open the data plane");
         let mut ports = BTreeSet::new();
         for interface in INTERFACES {

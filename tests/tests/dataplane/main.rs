@@ -4,6 +4,7 @@ mod capture;
 mod captures;
 mod differential;
 mod differential_ipv6;
+mod kernel_lookup;
 mod machine;
 mod mix;
 mod repair;

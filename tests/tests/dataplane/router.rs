@@ -10,7 +10,7 @@ use crate::support::wire::Wire;
 use nva::fib::mirror::{Adjacency, GroupId, GroupState, Member, XdpOp};
 use nva::host::Hop;
 use nva::net::Prefix;
-use nva::xdp::{Capacity, Dataplane, SourceCheck, XdpOptions};
+use nva::xdp::{Capacity, Dataplane, LookupSource, SourceCheck, XdpOptions};
 use nva_common::{Counters, Reason, Verdict};
 
 pub const IN_MAC: [u8; 6] = [2, 0, 0, 0, 1, 1];
@@ -57,7 +57,73 @@ impl Router {
         self.open_with(XdpOptions { debug_samples: Some(Duration::ZERO), ..XdpOptions::default() })
     }
 
-    fn open_with(&self, options: XdpOptions) -> Dataplane {
+    /// A data plane that looks up routes in this place, which holds what these operations say.
+    pub fn open_filled(&self, lookup: LookupSource, ops: &[XdpOp]) -> Dataplane {
+        if lookup == LookupSource::Kernel {
+            self.install(ops);
+        }
+        let mut dataplane = self.open_with(XdpOptions { lookup, ..XdpOptions::default() });
+        dataplane.replace(ops).expect("routes");
+        assert_eq!(dataplane.lookup_source(), lookup);
+        dataplane
+    }
+
+    /// Gives the kernel the routes that the operations would write into our tables.
+    fn install(&self, ops: &[XdpOp]) {
+        self.ns.set6("conf.out.disable_ipv6", 0);
+        self.ns.ip("link add name other index 4000 type veth peer name other-end");
+        self.ns.ip("link set dev other up");
+        self.ns.ip("link set dev other-end up");
+        let mut lines = Vec::new();
+        for device in ["in", "out", "other"] {
+            for gateway in ["10.0.0.9", "fe80::9"] {
+                let neighbour = format!("{gateway} lladdr 02:00:00:00:09:09 nud permanent");
+                lines.push(format!("neighbour add {neighbour} dev {device}"));
+            }
+        }
+        let groups: BTreeMap<GroupId, &GroupState> = (ops.iter())
+            .filter_map(|op| match op {
+                XdpOp::SetGroup { id, state, .. } => Some((*id, state)),
+                _ => None,
+            })
+            .collect();
+        lines.extend(ops.iter().filter_map(|op| match op {
+            XdpOp::SetRoute { prefix, group } => Some(self.as_kernel_route(*prefix, groups[group])),
+            _ => None,
+        }));
+        self.ns.ip_batch(&lines);
+    }
+
+    fn as_kernel_route(&self, prefix: Prefix, state: &GroupState) -> String {
+        let ipv4 = prefix.address().is_ipv4();
+        match state {
+            GroupState::Forward(members) => {
+                let Hop { gateway, link, .. } = members[0].hop;
+                let last = gateway.map(|gateway| gateway.to_string()).and_then(|text| text.bytes().last());
+                let last = char::from(last.expect("a gateway"));
+                let device = match link {
+                    link if link == self.ingress => "in",
+                    link if link == self.egress => "out",
+                    _ => "other",
+                };
+                let via = if ipv4 { format!("10.0.0.{last}") } else { format!("fe80::{last}") };
+                let mtu = members[0].adjacency.map_or(1500, |adjacency| adjacency.mtu);
+                format!("route add {prefix} via {via} dev {device} onlink mtu lock {mtu}")
+            }
+            GroupState::Local(_) => format!("route add local {prefix} dev lo"),
+            GroupState::Blackhole(_) => format!("route add blackhole {prefix}"),
+            GroupState::Unresolved => format!("route add {prefix} dev out"),
+            GroupState::Refused => format!("route add unreachable {prefix}"),
+            GroupState::Broadcast if ipv4 => format!("route add broadcast {prefix} dev out"),
+            // IPv6 has no broadcasts; what is multicast is not forwarded either.
+            GroupState::Broadcast => format!("route add multicast {prefix} dev out"),
+            GroupState::Kernel if ipv4 => format!("route add {prefix} via 10.0.0.9 dev other onlink"),
+            GroupState::Kernel => format!("route add {prefix} via fe80::9 dev other"),
+        }
+    }
+
+    /// The same with any options but where to pin.
+    pub fn open_with(&self, options: XdpOptions) -> Dataplane {
         let options = XdpOptions { bpffs: self.bpffs.path().to_owned(), ..options };
         let mut dataplane = Dataplane::open(&options).expect("open the data plane");
         for (index, name) in [(self.ingress, "in"), (self.egress, "out")] {
@@ -85,6 +151,17 @@ impl Router {
         let hop = Hop { gateway: Some([10, 0, 0, last].into()), link, weight: 1 };
         let mac = [2, 0, 0, 0, 9, last];
         Member { hop, adjacency: Some(Adjacency { link, own_mac, mac, mtu }) }
+    }
+}
+
+/// The reason that is met where routes are looked up there: the kernel does not say what exactly a route that does not
+/// forward is, and knows of no interface that is not ours. `looked_up`: no check before the lookup has met it.
+pub fn reason_in(lookup: LookupSource, reason: Reason, looked_up: bool) -> Reason {
+    match (lookup, reason) {
+        (LookupSource::Kernel, Reason::NoRoute | Reason::Local) => Reason::NotForwarded,
+        (LookupSource::Kernel, Reason::GroupAddress) if looked_up => Reason::NotForwarded,
+        (LookupSource::Kernel, Reason::KernelRoute) => Reason::CannotTransmit,
+        _ => reason,
     }
 }
 

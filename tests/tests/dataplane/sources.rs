@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use nva::fib::mirror::{GroupId, GroupState, XdpOp};
-use nva::xdp::{Capacity, SourceCheck};
+use nva::xdp::{Capacity, LookupSource, SourceCheck};
 use nva_common::Reason;
 
 use crate::differential::{any_packet, compare, install_routes, marks_from};
@@ -143,7 +143,7 @@ fn compare_with_rp_filter(value: u32) {
     });
     let frames: Vec<Vec<u8>> = frames.collect();
     let reasons = [Reason::Hairpin, Reason::Redirect, Reason::InvalidSource, Reason::SourceToKernel];
-    compare(&ours, &kernel, &frames, |number| marks_from([11, 1, 255, 254], number), &reasons);
+    compare(LookupSource::Tables, [&ours, &kernel], &frames, |number| marks_from([11, 1, 255, 254], number), &reasons);
 }
 
 #[test]

@@ -4,11 +4,11 @@
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
-use crate::router::{IN_MAC, NEIGHBOUR, OUT_MAC, Router, check, route};
+use crate::router::{IN_MAC, NEIGHBOUR, OUT_MAC, Router, check, reason_in, route};
 use crate::support::bpf::Program;
 use crate::support::packet::Packet;
 use nva::fib::mirror::{GroupId, GroupState, XdpOp};
-use nva::xdp::{Capacity, before_lookup};
+use nva::xdp::{Capacity, LookupSource, before_lookup};
 use nva_common::{Reason, Verdict};
 
 /// All routes of the table test.
@@ -97,12 +97,22 @@ pub fn cases() -> Vec<(&'static str, Packet, Reason)> {
 
 #[test]
 fn every_reason_has_its_verdict_frame_and_counter() {
+    every_reason(LookupSource::Tables, &[Reason::NotForwarded]);
+}
+
+#[test]
+fn by_the_kernels_tables_too() {
+    every_reason(LookupSource::Kernel, &[Reason::NoRoute, Reason::Local, Reason::KernelRoute]);
+}
+
+/// All of them but these, which cannot be met there.
+fn every_reason(lookup: LookupSource, never: &[Reason]) {
     let router = Router::new();
     router.ns.run(|| {
-        let mut dataplane = router.open(Capacity::default());
-        dataplane.replace(&routes(&router)).expect("routes");
+        let mut dataplane = router.open_filled(lookup, &routes(&router));
         let mut seen = BTreeSet::new();
         for (name, packet, reason) in cases() {
+            let reason = reason_in(lookup, reason, name == "to the subnet's broadcast");
             let out = match reason {
                 Reason::Redirect => packet.forwarded(NEIGHBOUR, OUT_MAC).frame(),
                 Reason::Hairpin => packet.forwarded(NEIGHBOUR, IN_MAC).frame(),
@@ -127,6 +137,7 @@ fn every_reason_has_its_verdict_frame_and_counter() {
 
         // Reached by its own test below, by IPv6, and where sources are checked.
         seen.extend([Reason::Overflow, Reason::LinkScope, Reason::InvalidSource, Reason::SourceToKernel]);
+        seen.extend(never);
         let unseen: Vec<&Reason> = Reason::ALL.iter().filter(|reason| !seen.contains(reason)).collect();
         assert!(unseen.is_empty(), "no packet for {unseen:?}");
     });

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use std::net::Ipv6Addr;
 
 use nva::fib::mirror::{GroupId, GroupState, XdpOp};
-use nva::xdp::{Capacity, Dataplane, before_lookup};
+use nva::xdp::{Capacity, Dataplane, LookupSource, before_lookup};
 use nva_common::Reason;
 
-use crate::router::{IN_MAC, NEIGHBOUR, OUT_MAC, Router, check, route};
+use crate::router::{IN_MAC, NEIGHBOUR, OUT_MAC, Router, check, reason_in, route};
 use crate::support::bpf::Program;
 use crate::support::log::Log;
 use crate::support::packet::{Packet, Packet6};
@@ -200,18 +200,28 @@ fn expected(packet: &Packet6, reason: Reason) -> (Reason, Vec<u8>) {
 
 #[test]
 fn every_reason_has_its_verdict_frame_and_counter() {
+    every_reason(LookupSource::Tables, &[Reason::NotForwarded]);
+}
+
+#[test]
+fn by_the_kernels_tables_too() {
+    every_reason(LookupSource::Kernel, &[Reason::NoRoute, Reason::Local, Reason::KernelRoute]);
+}
+
+/// All of them but these, which cannot be met there.
+fn every_reason(lookup: LookupSource, never: &[Reason]) {
     let router = Router::new();
     router.ns.run(|| {
-        let mut dataplane = router.open(Capacity::default());
-        dataplane.replace(&routes(&router)).expect("routes");
+        let dataplane = router.open_filled(lookup, &routes(&router));
         let mut seen = BTreeSet::new();
         for (name, packet, reason) in cases() {
-            check(&dataplane, &name, &packet.frame(), router.ingress, expected(&packet, reason));
+            let met = reason_in(lookup, reason, name == "a group of broadcasts");
+            check(&dataplane, &name, &packet.frame(), router.ingress, expected(&packet, met));
             if name.starts_with("to ") {
                 let by_class = [Reason::LinkScope, Reason::MartianDestination, Reason::GroupAddress].contains(&reason);
                 assert_eq!(before_lookup(packet.destination.into()), by_class.then_some(reason), "{name}");
             }
-            seen.insert(reason);
+            seen.insert(met);
         }
         let whole = Packet6 { version: 4, ..to("ff02::1") }.frame();
         for length in 14..54 {
@@ -223,6 +233,7 @@ fn every_reason_has_its_verdict_frame_and_counter() {
         // What IPv4 only meets, or stands elsewhere.
         seen.extend([Reason::Truncated, Reason::ForwardingOff, Reason::NotConfigured, Reason::Overflow]);
         seen.extend([Reason::InvalidSource, Reason::SourceToKernel]);
+        seen.extend(never);
         seen.extend([Reason::OtherProtocol, Reason::Arp, Reason::Loopback, Reason::BadChecksum]);
         let unseen: Vec<&Reason> = Reason::ALL.iter().filter(|reason| !seen.contains(reason)).collect();
         assert!(unseen.is_empty(), "no packet for {unseen:?}");

@@ -1,8 +1,11 @@
 //! What the verifier has to do before it lets the programs in.
 
-use aya::programs::loaded_programs;
-use nva::xdp::{Capacity, Dataplane};
+use std::time::Duration;
 
+use aya::programs::loaded_programs;
+use nva::xdp::{Dataplane, LookupSource, XdpOptions};
+
+use crate::capture::{Running, everything};
 use crate::router::Router;
 
 /// The verifier gives up after a million instructions, and for the same program goes through twice as many on one kernel as
@@ -20,10 +23,21 @@ fn verified(dataplane: &Dataplane) -> Option<u32> {
 fn every_forwarder_is_far_from_the_verifiers_limit() {
     let router = Router::new();
     router.ns.run(|| {
-        for (what, dataplane) in [("plain", router.open(Capacity::default())), ("debug", router.open_debug())] {
-            let Some(count) = verified(&dataplane) else { continue };
+        let check = |what: String, dataplane: &Dataplane| {
+            let Some(count) = verified(dataplane) else { return };
             println!("{what}: {count} instructions");
             assert!(count <= MOST_INSTRUCTIONS, "{what}: {count}");
+        };
+        for lookup in [LookupSource::Tables, LookupSource::Kernel] {
+            for debug_samples in [None, Some(Duration::ZERO)] {
+                let mut dataplane = router.open_with(XdpOptions { lookup, debug_samples, ..XdpOptions::default() });
+                dataplane.replace(&router.ports()).expect("ports");
+                let debug = if debug_samples.is_some() { " in debug mode" } else { "" };
+                check(format!("by the {lookup}{debug}"), &dataplane);
+                let capture = Running::begin(&mut dataplane, &everything(&[router.ingress]));
+                check(format!("by the {lookup} with a capture"), &dataplane);
+                capture.end(&mut dataplane);
+            }
         }
     });
 }

@@ -91,15 +91,15 @@ pub fn across(lab: &Lab) -> Stream {
 }
 
 /// `nva show xdp`.
-struct Xdp(Value);
+pub struct Xdp(pub Value);
 
 impl Xdp {
-    fn of(lab: &Lab) -> Xdp {
+    pub fn of(lab: &Lab) -> Xdp {
         Xdp(nva_json(lab, "nva", &["show", "xdp"]).expect("the daemon answers"))
     }
 
     /// Packets that had this end.
-    fn packets(&self, reason: &str) -> u64 {
+    pub fn packets(&self, reason: &str) -> u64 {
         let rows = self.0["counters"].as_array().expect("counters");
         rows.iter().filter(|row| row["reason"] == reason).filter_map(|row| row["packets"].as_u64()).sum()
     }

@@ -16,6 +16,7 @@ mod explain;
 mod flows;
 mod forwarding;
 mod forwarding_ipv6;
+mod kernel_lookup;
 mod kernel_routes;
 mod peers;
 mod policy_command;
