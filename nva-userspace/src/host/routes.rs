@@ -223,14 +223,21 @@ fn take_away(routes: &mut Vec<HostRoute>, route: &HostRoute) -> bool {
         routes.remove(at);
         return true;
     }
-    let has_hops = |old: &HostRoute| own_hops(route).iter().all(|hop| own_hops(old).contains(hop));
-    match routes.iter_mut().find(|old| merges(route) && same_key(old, route) && has_hops(old)) {
-        Some(HostRoute { via: Via::Hops(hops), .. }) => {
-            hops.retain(|hop| !own_hops(route).contains(hop));
-            true
+    // The kernel does not say the weight of what goes.
+    let is_in = |hops: &[Hop], hop: &Hop| hops.iter().any(|one| (one.gateway, one.link) == (hop.gateway, hop.link));
+    let has_hops = |old: &HostRoute| own_hops(route).iter().all(|hop| is_in(own_hops(old), hop));
+    let place = routes.iter().position(|old| merges(route) && same_key(old, route) && has_hops(old));
+    let Some(at) = place else { return false };
+    if let Some(HostRoute { via: Via::Hops(hops), .. }) = routes.get_mut(at) {
+        hops.retain(|hop| !is_in(own_hops(route), hop));
+        match hops.as_mut_slice() {
+            [] => drop(routes.remove(at)),
+            // Nor that of a single one.
+            [only] => only.weight = 1,
+            [_, _, ..] => {}
         }
-        Some(_) | None => false,
     }
+    true
 }
 
 /// Where a route leads, be it by itself or through an object.

@@ -68,6 +68,23 @@ fn resolved(state: &HostState, to: &str) -> Option<(String, Vec<Hop>)> {
     state.resolve(ip(to)).map(|found| (found.prefix.to_string(), found.hops))
 }
 
+/// The kernel says what goes without its weight.
+#[test]
+fn hops_with_weights_go_like_others() {
+    let heavy = |gateway| Hop { weight: 3, ..via(gateway, 1) };
+    let (one, two) = ("2001:db8:1::1", "2001:db8:1::2");
+    let net = "2001:db8:7::/48";
+    let mut state = host([HostEvent::RouteAdded(route(net, &[heavy(one), heavy(two)]))]);
+    let hops = |state: &HostState| state.routes_of(prefix(net)).first().map(|route| state.hops(route).to_vec());
+    state.apply(HostEvent::RouteRemoved(route(net, &[via(one, 1)])));
+    assert_eq!(hops(&state), Some(vec![via(two, 1)]), "a single hop has no weight");
+    state.apply(HostEvent::RouteRemoved(route(net, &[via(two, 1)])));
+    assert_eq!(hops(&state), None);
+    state.apply(HostEvent::RouteAdded(route(net, &[heavy(one), heavy(two)])));
+    state.apply(HostEvent::RouteRemoved(route(net, &[via(one, 1), via(two, 1)])));
+    assert_eq!(hops(&state), None, "both at once");
+}
+
 #[test]
 fn an_address_resolves_by_the_longest_prefix() {
     let state = host([HostEvent::RouteSet(route("10.9.0.0/16", &[via("10.0.2.1", 2), via("10.0.1.1", 1)]))]);

@@ -170,3 +170,27 @@ fn each_of_many_operations_gets_its_own_answer() {
         assert_eq!(installed, answers.iter().filter(|answer| answer.is_ok()).count());
     });
 }
+
+/// What goes is announced without its weight.
+#[test]
+fn members_of_weighted_ipv6_routes_come_and_go() {
+    in_namespace(|| async {
+        let mut watch = Watch::start(MonitorConfig::default()).await;
+        let net = "2001:db8:77::/48";
+        let [one, two, three] = [1, 2, 3].map(|last| format!("nexthop via 2001:db8:1::{last}"));
+        ip(&format!("-6 route add {net} {one} weight 2 {two} weight 3 {three} weight 4"));
+        watch.until("three hops", |host| hops(host, net).is_some_and(|hops| hops.len() == 3)).await;
+        watch.assert_true().await;
+        for (gateway, left) in [(1, 2), (2, 1)] {
+            ip(&format!("-6 route del {net} via 2001:db8:1::{gateway}"));
+            watch.until("one less", |host| hops(host, net).is_some_and(|hops| hops.len() == left)).await;
+            watch.assert_true().await;
+        }
+        ip(&format!("-6 route del {net}"));
+        watch.until("none", |host| hops(host, net).is_none()).await;
+        ip(&format!("-6 route add {net} {one} weight 2 {two} weight 3"));
+        ip(&format!("-6 route replace {net} {two} weight 9 {three} weight 3"));
+        ip(&format!("-6 route del {net} {three}"));
+        watch.assert_true().await;
+    });
+}
