@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use nva_common::table6::{NODE_WORDS, Word6};
+use nva_common::table6::{MAX_DEPTH, NODE_WORDS, Word6};
 
 use crate::xdp::memory::Memory;
 
@@ -108,7 +108,13 @@ impl<N: Memory<u64>> Arrays<N> {
 
     /// Notes the words of a table that is there, and that are to be claimed or retired.
     pub fn adopt(&mut self, word: Word6) {
+        self.adopt_to(word, MAX_DEPTH);
+    }
+
+    /// The same to a depth: what a program never comes to is not ours either.
+    fn adopt_to(&mut self, word: Word6, depth: u32) {
         let Word6::Node { first, runs } = word else { return };
+        let Some(below) = depth.checked_sub(1) else { return };
         let (block, size) = (first / NODE_WORDS as u32, size_of_node(runs.count_ones() as usize));
         let offset = first % NODE_WORDS as u32;
         let Some(found) = self.blocks.get_mut(block as usize) else { return };
@@ -117,9 +123,9 @@ impl<N: Memory<u64>> Arrays<N> {
             return;
         }
         *found = Block { size, used: found.used | 1 << (offset >> size) };
-        for position in first..first + runs.count_ones() {
+        for position in first..first.saturating_add(runs.count_ones()) {
             if let Some(word) = self.load(position) {
-                self.adopt(Word6::from_word(word));
+                self.adopt_to(Word6::from_word(word), below);
             }
         }
     }

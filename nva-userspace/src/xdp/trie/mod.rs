@@ -13,7 +13,7 @@ mod tests;
 
 use std::collections::HashMap;
 
-use nva_common::table6::{ROOT_BITS, ROOT_ENTRIES, STRIDE, Word6, run_of};
+use nva_common::table6::{MAX_DEPTH, ROOT_BITS, ROOT_ENTRIES, STRIDE, Word6, run_of};
 use nva_common::{DEFAULT_GROUP_6, OVERFLOW_GROUP};
 
 use self::arrays::Arrays;
@@ -109,8 +109,9 @@ impl<R: Memory<u64>, N: Memory<u64>> Trie<R, N> {
     pub fn lookup(&self, address: u128) -> u32 {
         let mut word = Word6::from_word(self.root.load((address >> BELOW_ROOT) as usize));
         let mut rest = address << ROOT_BITS;
-        while let Word6::Node { first, runs } = word {
-            let position = first + run_of(runs, slot(rest));
+        for _ in 0..MAX_DEPTH {
+            let Word6::Node { first, runs } = word else { break };
+            let position = first.wrapping_add(run_of(runs, slot(rest)));
             word = self.arrays.load(position).map_or(Word6::Leaf(OVERFLOW_GROUP), Word6::from_word);
             rest <<= STRIDE;
         }

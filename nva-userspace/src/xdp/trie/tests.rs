@@ -224,6 +224,33 @@ proptest! {
     }
 }
 
+/// However deep or round a table is that somebody else has written, one can begin with it.
+#[test]
+fn nonsense_has_an_end() {
+    const BLOCKS: usize = 20_000;
+    let node = |block: usize| Word6::Node { first: (block * NODE_WORDS) as u32, runs: 0b11 }.to_word();
+    let (mut root, mut nodes) = (vec![0; ROOT_ENTRIES], vec![0; BLOCKS * NODE_WORDS]);
+    // Each block leads to the next one, the last to itself; and beyond the end.
+    for block in 0..BLOCKS {
+        nodes[block * NODE_WORDS] = node((block + 1).min(BLOCKS - 1));
+    }
+    root[0] = node(0);
+    root[1] = node(BLOCKS - 1);
+    root[2] = Word6::Node { first: u32::MAX, runs: u32::MAX }.to_word();
+    let mut table = Trie::new(root, nodes);
+    for index in 0..3 {
+        let found = table.lookup((index << BELOW_ROOT) | ((1 << BELOW_ROOT) - 1));
+        assert!([DEFAULT_GROUP_6, OVERFLOW_GROUP].contains(&found), "{found}");
+    }
+    table.insert(1, 128, 5);
+    table.synchronise();
+    table.grace_period_passed();
+    assert_eq!([0, 1, 1 << BELOW_ROOT].map(|address| table.lookup(address)), [DEFAULT_GROUP_6, 5, DEFAULT_GROUP_6]);
+    table.remove(1, 128);
+    table.grace_period_passed();
+    assert_eq!((table.block_usage().0, table.overflowed()), (0, 0));
+}
+
 #[test]
 fn words_come_back_after_a_grace_period_only() {
     let mut table = table(64);
