@@ -80,7 +80,7 @@ reasons! {
     BadLength = 11, Pass, "bad-length";
     /// TTL or hop limit 1 or 0: the kernel sends time exceeded.
     TtlExpired = 12, Pass, "ttl-expired";
-    /// Larger than the egress MTU: the kernel fragments, or says so to the sender.
+    /// Larger than the egress MTU, be it by what pads the frame: the kernel cuts that off, fragments, or says so to the sender.
     TooBig = 13, Pass, "too-big";
     /// To this machine.
     Local = 14, Pass, "local";

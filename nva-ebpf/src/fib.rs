@@ -14,6 +14,7 @@ use aya_ebpf::programs::XdpContext;
 use nva_common::{NextHop, Port, Reason};
 
 use crate::forward::{self, Router};
+use crate::frame;
 use crate::packet::Packet;
 use crate::tap::Tap;
 use crate::verdict::Outcome;
@@ -40,7 +41,7 @@ fn send<P: Packet, T: Tap>(ctx: &XdpContext, port: Port, header: &P) -> Result<R
         return Err(Reason::SourceToKernel);
     }
     // The helper's length has 16 bits, which a jumbo packet of IPv6 with its header may exceed.
-    let Ok(length) = u16::try_from(header.length()) else { return Err(Reason::TooBig) };
+    let Ok(length) = u16::try_from(frame::payload(ctx)) else { return Err(Reason::TooBig) };
     // SAFETY: every field is a number.
     let mut query: Query = unsafe { core::mem::zeroed() };
     query.ifindex = ctx.ingress_ifindex() as u32;

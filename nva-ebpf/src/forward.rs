@@ -127,7 +127,7 @@ fn send<P: Packet, T: Tap>(
         return Err(Reason::Unresolved);
     }
     let next_hop = NEXT_HOPS.get(slot).ok_or(Reason::NotConfigured)?;
-    if header.length() > next_hop.mtu {
+    if frame::payload(ctx) > next_hop.mtu {
         return Err(Reason::TooBig);
     }
     let reason = leave(ctx, port, next_hop.ifindex)?;

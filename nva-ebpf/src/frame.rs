@@ -31,3 +31,9 @@ pub fn network<T>(ctx: &XdpContext) -> Option<*mut T> {
 pub fn length(ctx: &XdpContext) -> usize {
     ctx.data_end() - ctx.data()
 }
+
+/// The octets behind the Ethernet header: those of the packet, and whatever pads the frame, which goes along.
+#[inline(always)]
+pub fn payload(ctx: &XdpContext) -> u32 {
+    (length(ctx) - size_of::<Ethernet>()) as u32
+}

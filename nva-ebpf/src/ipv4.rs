@@ -39,11 +39,6 @@ impl Packet for Ipv4 {
     }
 
     #[inline(always)]
-    fn length(&self) -> u32 {
-        self.total_length().into()
-    }
-
-    #[inline(always)]
     fn is_fragment(&self) -> bool {
         Ipv4::is_fragment(self)
     }

@@ -38,11 +38,6 @@ impl Packet for Ipv6 {
         Ipv6::hop_limit(self)
     }
 
-    #[inline(always)]
-    fn length(&self) -> u32 {
-        self.total_length()
-    }
-
     /// A fragment's next header is the fragment header, which has no ports.
     #[inline(always)]
     fn is_fragment(&self) -> bool {

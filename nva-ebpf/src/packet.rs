@@ -26,9 +26,6 @@ pub trait Packet: Copy {
     /// How many more routers it may pass.
     fn hop_limit(&self) -> u8;
 
-    /// Octets of header and payload.
-    fn length(&self) -> u32;
-
     /// Whether the ports may be missing, or not be those of the flow.
     fn is_fragment(&self) -> bool;
 

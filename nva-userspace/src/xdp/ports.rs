@@ -178,6 +178,10 @@ fn read(protocol: &str, interface: &str, name: &str) -> Option<u32> {
 /// its link, except by its newer name (Linux 6.17).
 fn forwards_ipv6(interface: &str) -> bool {
     let is_on = |interface, name| setting("ipv6", interface, name) != 0;
+    // Solicitations to addresses that the kernel answers for would be forwarded as packets (ip6_forward_proxy_check).
+    if is_on("all", "proxy_ndp") || is_on(interface, "proxy_ndp") {
+        return false;
+    }
     // Below an MTU of 1280 octets the interface has no settings, and no IPv6.
     let has_ipv6 = read("ipv6", interface, "disable_ipv6") == Some(0);
     (is_on("all", "forwarding") || is_on(interface, "force_forwarding")) && has_ipv6

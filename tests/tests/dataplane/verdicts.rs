@@ -54,6 +54,7 @@ pub fn cases() -> Vec<(&'static str, Packet, Reason)> {
         ("class E", with(|packet| packet.source = [250, 0, 0, 1].into()), Reason::Redirect),
         ("0.0.0.1, which Linux accepts", with(|packet| packet.source = [0, 0, 0, 1].into()), Reason::Redirect),
         ("exactly the MTU", to([192, 0, 9, 1]), Reason::Redirect),
+        ("padding beyond the MTU", Packet { padding: 1, ..to([192, 0, 9, 1]) }, Reason::TooBig),
         ("some Ethertype", with(|packet| packet.ethertype = 0x88cc), Reason::OtherProtocol),
         ("ARP", with(|packet| packet.ethertype = 0x0806), Reason::Arp),
         ("IPv4 as IPv6", with(|packet| packet.ethertype = 0x86dd), Reason::BadVersion),
