@@ -57,7 +57,7 @@ fn ports_are_told_to_the_rules_and_fragments_have_none() {
     let (machine, bpffs) = (Machine::new(), BpfFs::new());
     machine.router.ip("route add 32.0.0.0/8 via 10.2.0.2");
     machine.router.ip("route add 32.0.0.0/8 via 10.3.0.2 table 100");
-    machine.router.ip("rule add ipproto udp sport 4660 lookup 100");
+    machine.router.ip("rule add ipproto 17 sport 4660 lookup 100");
     machine.router.run(|| {
         let (dataplane, _) = Machine::dataplane_with(bpffs.path(), LookupSource::Kernel);
         let ifindex = nix::net::if_::if_nametoindex("in").expect("an index");

@@ -62,10 +62,11 @@ fn ipv4(random: &mut fastrand::Rng) -> Packet {
     match random.u32(0..30) {
         0 => packet.ttl = random.u8(..2),
         1..4 => {
-            // Record route, time stamp, router alert, a source route, an end of the list, and no option at all.
+            // Record route, time stamps without room for another (two kernels write two times), router alert, a source route,
+            // an end of the list, and no option at all.
             let options: [&[u8]; 6] = [
                 &[7, 7, 4, 0, 0, 0, 0, 0],
-                &[68, 8, 5, 0, 0, 0, 0, 0],
+                &[68, 8, 9, 0, 0, 0, 0, 0],
                 &[148, 4, 0, 0],
                 &[131, 7, 4, 10, 2, 0, 5, 0],
                 &[0, 0, 0, 0],
