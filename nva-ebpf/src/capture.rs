@@ -8,7 +8,7 @@ use nva_common::capture::{Addresses, CaptureCounters, CaptureFilter, CaptureHead
 use nva_common::header::{Address6, Ipv4, Ipv6, ethertype};
 
 use crate::frame;
-use crate::tap::Tap;
+use crate::tap::Watcher;
 use crate::verdict::Outcome;
 
 // Sizes are set when a capture begins. None is pinned.
@@ -25,9 +25,9 @@ static CAPTURE_PACE: PerCpuArray<u64> = PerCpuArray::with_max_entries(1, 0);
 /// Copies what the filter wants.
 pub struct Capture;
 
-impl Tap for Capture {
+impl Watcher for Capture {
     #[inline(always)]
-    fn see(ctx: &XdpContext, outcome: &Outcome, egress: u32) {
+    fn look(ctx: &XdpContext, outcome: &Outcome, egress: u32) {
         let ingress = ctx.ingress_ifindex() as u32;
         let Some(counters) = CAPTURE_PORTS.get_ptr_mut(ingress) else { return };
         let Some(filter) = CAPTURE_FILTER.get(0) else { return };

@@ -55,7 +55,7 @@ fn send<P: Packet, T: Tap>(ctx: &XdpContext, port: Port, header: &P) -> Result<R
     let next_hop =
         NextHop { destination_mac: query.dmac, source_mac: query.smac, ifindex: query.ifindex, ..NextHop::default() };
     let reason = forward::leave(ctx, port, next_hop.ifindex)?;
-    T::see(ctx, &Outcome::without_group(reason), next_hop.ifindex);
+    let reason = T::see(ctx, Outcome::without_group(reason), next_hop.ifindex);
     forward::rewrite(ctx, header, &next_hop)?;
     Ok(reason)
 }

@@ -131,7 +131,7 @@ fn send<P: Packet, T: Tap>(
         return Err(Reason::TooBig);
     }
     let reason = leave(ctx, port, next_hop.ifindex)?;
-    T::see(ctx, &Outcome { reason, group: Some(number) }, next_hop.ifindex);
+    let reason = T::see(ctx, Outcome { reason, group: Some(number) }, next_hop.ifindex);
     rewrite(ctx, header, next_hop)?;
     Ok(reason)
 }

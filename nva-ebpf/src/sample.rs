@@ -9,7 +9,7 @@ use nva_common::header::{Ipv4, Ipv6, ethertype};
 
 use crate::frame;
 use crate::maps::CONFIG;
-use crate::tap::Tap;
+use crate::tap::Watcher;
 use crate::verdict::Outcome;
 
 /// When this CPU took its last sample, in nanoseconds since boot. Not pinned.
@@ -19,9 +19,9 @@ static LAST_SAMPLE: PerCpuArray<u64> = PerCpuArray::with_max_entries(1, 0);
 /// Logs a packet, unless this CPU logged another less than the configured interval ago.
 pub struct Samples;
 
-impl Tap for Samples {
+impl Watcher for Samples {
     #[inline(always)]
-    fn see(ctx: &XdpContext, outcome: &Outcome, _egress: u32) {
+    fn look(ctx: &XdpContext, outcome: &Outcome, _egress: u32) {
         if is_due() {
             sample(ctx, outcome);
         }

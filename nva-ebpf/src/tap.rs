@@ -10,10 +10,11 @@ use nva_common::{Reason, Verdict};
 use crate::forward::{Router, forward};
 use crate::verdict::{Outcome, conclude};
 
-/// Who watches.
+/// Who may watch.
 pub trait Tap {
     /// The frame is as it came in, and `egress` the interface that it is about to leave by (0: XDP does not forward it).
-    fn see(ctx: &XdpContext, outcome: &Outcome, egress: u32);
+    /// Returns the reason.
+    fn see(ctx: &XdpContext, outcome: Outcome, egress: u32) -> Reason;
 }
 
 /// Nobody watches.
@@ -21,17 +22,34 @@ pub struct Nobody;
 
 impl Tap for Nobody {
     #[inline(always)]
-    fn see(_: &XdpContext, _: &Outcome, _: u32) {}
+    fn see(_: &XdpContext, outcome: Outcome, _: u32) -> Reason {
+        outcome.reason
+    }
 }
 
-/// Forwards, counts, and lets the tap see each packet once. Not for [`Nobody`]: of that, the compiler makes more instructions
-/// than of what the forwarder proper does.
+/// Somebody does.
+pub trait Watcher {
+    /// See [`Tap::see`].
+    fn look(ctx: &XdpContext, outcome: &Outcome, egress: u32);
+}
+
+impl<W: Watcher> Tap for W {
+    #[inline(always)]
+    fn see(ctx: &XdpContext, outcome: Outcome, egress: u32) -> Reason {
+        let reason = outcome.reason;
+        let Some(outcome) = forget(outcome) else { return reason };
+        W::look(ctx, &outcome, egress);
+        outcome.reason
+    }
+}
+
+/// Forwards, counts, and lets the watcher see each packet once.
 #[inline(always)]
-pub fn watched<R: Router, T: Tap>(ctx: &XdpContext) -> u32 {
-    let Some(outcome) = forget(forward::<R, T>(ctx)) else { return xdp_action::XDP_PASS };
+pub fn watched<R: Router, W: Watcher>(ctx: &XdpContext) -> u32 {
+    let Some(outcome) = forget(forward::<R, W>(ctx)) else { return xdp_action::XDP_PASS };
     // What goes out was seen before it was rewritten.
     if !matches!(outcome.reason.verdict(), Verdict::Forward) {
-        T::see(ctx, &outcome, 0);
+        W::look(ctx, &outcome, 0);
     }
     conclude(ctx, outcome)
 }
