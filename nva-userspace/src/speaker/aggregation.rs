@@ -97,7 +97,7 @@ impl Speaker {
     /// What is originated in the place of an aggregate.
     fn hiding(&self, prefix: Prefix) -> Option<Unformed> {
         let originated = self.originated.contains(&prefix).then_some(Unformed::Originated);
-        originated.or_else(|| self.redistributed.contains(&prefix).then_some(Unformed::Redistributed))
+        originated.or_else(|| self.is_redistributed(prefix).then_some(Unformed::Redistributed))
     }
 
     /// ASes began or ceased to contribute to an aggregate: peers in them are told of the contributors instead of it, or

@@ -63,7 +63,6 @@ impl Speaker {
         }
         for prefix in wanted.difference(&self.originated) {
             self.outputs.push_back(Output::Notice(Notice::Originated(*prefix)));
-            self.redistributed.remove(prefix);
             let attributes = self.interner.intern(PathAttributes::default());
             let source = Arc::clone(&self.local);
             let route = Route { prefix: *prefix, next_hop: NextHop::Own, attributes, source };

@@ -93,12 +93,9 @@ pub struct Speaker {
     aggregates: Aggregates,
     aggregate_source: Arc<Source>,
     originated: BTreeSet<Prefix>,
-    redistributed: BTreeSet<Prefix>,
     fib: Option<Fib>,
     /// When the kernel is asked again for what it refused.
     retry_fib_at: Option<Instant>,
-    /// When what the kernel shows is held against what it should, whatever was announced meanwhile.
-    audit_fib_at: Option<Instant>,
     startup: Startup,
     /// After a restart: while we keep what we learn to ourselves.
     deferral: Startup,
@@ -120,9 +117,6 @@ pub struct Speaker {
 
 /// How long after the kernel refused a route it is asked again.
 const FIB_RETRY: Duration = Duration::from_secs(5);
-
-/// Between two audits of the kernel's routes.
-const FIB_AUDIT: Duration = Duration::from_secs(60);
 
 impl Speaker {
     /// A speaker that has not begun: feed it [`Input::Start`].
@@ -150,9 +144,7 @@ impl Speaker {
             aggregates: Aggregates::new(&config.aggregates),
             aggregate_source: Arc::new(Source { kind: SourceKind::Aggregate, local_asn: config.asn }),
             originated: BTreeSet::new(),
-            redistributed: BTreeSet::new(),
             retry_fib_at: None,
-            audit_fib_at: None,
             startup: Startup::new(config.reconcile_after),
             deferral: Startup::new(config.reconcile_after.min(restart::DEFERRAL)),
             restarted: false,
@@ -175,7 +167,6 @@ impl Speaker {
             Input::Start => {
                 self.started = true;
                 self.startup.begin(now);
-                self.audit_fib_at = self.fib.as_ref().map(|_| now + FIB_AUDIT);
                 self.originate();
                 self.begin_restart(now);
                 self.each_session(|session| session.handle_event(Event::Start, now), now);
@@ -245,24 +236,13 @@ impl Speaker {
             self.retry_fib_at = None;
             fib.retry_failed();
         }
-        if self.audit_fib_at.is_some_and(|due| due <= now)
-            && let Some(fib) = &mut self.fib
-        {
-            self.audit_fib_at = Some(now + FIB_AUDIT);
-            fib.adopt(&self.host);
-        }
         self.flush(now);
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is to be called next.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let peers = self.peers.poll_timeout().into_iter();
-        peers
-            .chain(self.startup.deadline())
-            .chain(self.deferral.deadline())
-            .chain(self.retry_fib_at)
-            .chain(self.audit_fib_at)
-            .min()
+        peers.chain(self.startup.deadline()).chain(self.deferral.deadline()).chain(self.retry_fib_at).min()
     }
 
     /// Whether the next [`handle_timeout`](Self::handle_timeout) gives up a peer for its silence. Whoever holds messages

@@ -19,22 +19,28 @@ use crate::route::{NextHop, Route, Source, SourceKind};
 impl Speaker {
     /// The kernel's routes to these prefixes may have changed.
     pub(super) fn redistribute_again(&mut self, prefixes: impl IntoIterator<Item = Prefix>) {
-        if self.config.redistribute.is_empty() && self.redistributed.is_empty() {
+        if self.config.redistribute.is_empty() {
             return;
         }
-        let concerned = prefixes.into_iter().filter(|prefix| {
-            // Our own routes come back as changes, too, by the million.
-            self.redistributed.contains(prefix) || chosen(&self.config.redistribute, *prefix, &self.host).is_some()
-        });
-        let concerned: BTreeSet<Prefix> = concerned.collect();
+        // Our own routes come back as changes, too, by the million.
+        let concerns = |prefix: &Prefix| {
+            self.is_redistributed(*prefix) || chosen(&self.config.redistribute, *prefix, &self.host).is_some()
+        };
+        let concerned: BTreeSet<Prefix> = prefixes.into_iter().filter(concerns).collect();
         self.work.redistribute(concerned);
     }
 
     /// The same for all of them: the configuration is another.
     pub(super) fn redistribute_all(&mut self) {
-        let known: BTreeSet<Prefix> = self.redistributed.iter().copied().collect();
-        let there: BTreeSet<Prefix> = self.host.routes().map(|route| route.prefix).collect();
-        self.redistribute_again(known.into_iter().chain(there));
+        let told = self.rib.routes_of(None).filter(|own| own.route.source.is_redistributed());
+        let there = self.host.routes().filter(|route| route.protocol != PROTOCOL_BGP);
+        let concerned = told.map(|own| own.route.prefix).chain(there.map(|route| route.prefix)).collect();
+        self.work.redistribute(concerned);
+    }
+
+    /// Whether a prefix is originated for the kernel's route.
+    pub(super) fn is_redistributed(&self, prefix: Prefix) -> bool {
+        self.rib.received(prefix, None).is_some_and(|own| own.route.source.is_redistributed())
     }
 
     /// Puts the route into the RIB that a prefix is to have for the kernel's, or takes it out. What is originated in any
@@ -43,15 +49,13 @@ impl Speaker {
         let route = if self.originated.contains(&prefix) { None } else { self.redistributable(prefix) };
         match route {
             Some(route) => {
-                self.redistributed.insert(prefix);
                 if self.rib.received(prefix, None).is_some_and(|old| *old.route == route) {
                     return None;
                 }
                 self.rib.update(route.clone(), Import::Accepted(route), &self.next_hops)
             }
-            None if self.redistributed.remove(&prefix) => {
-                let is_ours = self.rib.received(prefix, None).is_some_and(|old| old.route.source.is_redistributed());
-                let gone = if is_ours { self.rib.withdraw(prefix, None, &self.next_hops) } else { None };
+            None if self.is_redistributed(prefix) => {
+                let gone = self.rib.withdraw(prefix, None, &self.next_hops);
                 // It hid the aggregate of the same prefix.
                 self.originate_aggregate(prefix).or(gone)
             }
