@@ -38,19 +38,8 @@ struct Active {
     wanted: LookupSource,
     neighbours: NeighbourKeeper,
     overflowed: usize,
-    capture: Capturing,
-}
-
-/// How it stands with a packet capture.
-#[derive(Default)]
-enum Capturing {
-    /// There is none.
-    #[default]
-    Idle,
-    /// Somebody is about to begin one.
-    Claimed,
-    /// It runs.
-    Running(Box<Capture>),
+    /// Somebody captures packets, or is about to.
+    capture_claimed: bool,
 }
 
 /// What a capture is begun with.
@@ -167,7 +156,7 @@ impl DataPlane {
             wanted: config.lookup,
             neighbours,
             overflowed: 0,
-            capture: Capturing::Idle,
+            capture_claimed: false,
         };
         Ok(DataPlane { active: Some(active), interfaces })
     }
@@ -222,7 +211,7 @@ impl DataPlane {
     /// means all that XDP is attached to.
     pub fn claim_capture(&mut self, wanted: &[String], host: &HostState) -> Result<Claim, CaptureRefusal> {
         let active = self.active.as_mut().ok_or(CaptureRefusal::NoXdp)?;
-        if !matches!(active.capture, Capturing::Idle) {
+        if active.capture_claimed {
             return Err(CaptureRefusal::Busy);
         }
         let port = |(name, index): (&str, u32)| Port {
@@ -239,33 +228,26 @@ impl DataPlane {
             let attached = interfaces.iter().map(|port| port.name.as_str()).collect::<Vec<_>>().join(", ");
             return Err(CaptureRefusal::NotAttached { name: name.clone(), attached });
         }
-        active.capture = Capturing::Claimed;
+        active.capture_claimed = true;
         Ok(Claim { loader: active.plane.capture_loader(), interfaces })
     }
 
     /// Lets a capture run that was claimed before.
     pub fn begin_capture(&mut self, capture: Capture) -> Result<(), XdpError> {
         let Some(active) = &mut self.active else { return Ok(()) };
-        active.plane.begin_capture(&capture)?;
-        active.capture = Capturing::Running(Box::new(capture));
-        Ok(())
+        active.plane.begin_capture(capture)
     }
 
     /// Lets the usual program forward again, and returns the capture that ran. Others may begin one from now on.
     pub fn end_capture(&mut self) -> Result<Option<Capture>, XdpError> {
         let Some(active) = &mut self.active else { return Ok(None) };
-        match std::mem::take(&mut active.capture) {
-            Capturing::Idle | Capturing::Claimed => Ok(None),
-            Capturing::Running(capture) => {
-                active.plane.end_capture()?;
-                Ok(Some(*capture))
-            }
-        }
+        active.capture_claimed = false;
+        active.plane.end_capture()
     }
 
     /// Whether a capture runs.
     pub fn is_capturing(&self) -> bool {
-        self.active.as_ref().is_some_and(|active| matches!(active.capture, Capturing::Running(_)))
+        self.active.as_ref().is_some_and(|active| active.plane.is_capturing())
     }
 
     /// Follows a change of the machine's network.

@@ -1,6 +1,6 @@
 //! Captures: a forwarder that also copies packets into a ring, which whoever has its descriptor reads.
 //!
-//! The program is loaded for each capture and takes the usual forwarder's place while that runs ([`Dataplane::begin_capture`],
+//! Its program is loaded for each capture and takes the usual forwarder's place while that runs ([`Dataplane::begin_capture`],
 //! [`Dataplane::end_capture`]), so a capture that does not run costs nothing. What the reader does not read in time is lost
 //! and counted: it can neither slow down nor fill up anything else.
 //!
@@ -23,8 +23,8 @@ use nva_common::{PROGRAMS, Reason};
 
 use super::bpffs::PinDirectory;
 use super::error::XdpError;
+use super::lookup_source::LookupSource;
 use super::object::{self, Capacity};
-use super::source::LookupSource;
 use super::sys;
 use crate::net::{AfiSafi, Prefix};
 
@@ -57,16 +57,14 @@ pub struct CaptureOptions {
 pub struct CaptureLoader {
     directory: PinDirectory,
     programs: u32,
-    lookup: LookupSource,
 }
 
-/// A capture's program and maps. They go with this, unless the program runs.
+/// A capture's programs and maps. They go with this, unless a program runs.
 pub struct Capture {
     object: Ebpf,
     counters: PerCpuHashMap<MapData, u32, CaptureCounters>,
     ring: MapData,
     interfaces: Vec<u32>,
-    lookup: LookupSource,
 }
 
 /// What was counted on an interface, on all CPUs.
@@ -80,8 +78,8 @@ pub struct CaptureCount {
 
 impl CaptureLoader {
     /// For the pinned maps in this directory, among them that of the programs with this id.
-    pub(super) fn new(directory: PinDirectory, programs: u32, lookup: LookupSource) -> CaptureLoader {
-        CaptureLoader { directory, programs, lookup }
+    pub(super) fn new(directory: PinDirectory, programs: u32) -> CaptureLoader {
+        CaptureLoader { directory, programs }
     }
 
     /// Loads a capture that does not run yet. The verifier takes some tens of milliseconds.
@@ -95,8 +93,9 @@ impl CaptureLoader {
         let ports = u32::try_from(options.interfaces.len()).unwrap_or(u32::MAX).max(1);
         let sizes = [(CAPTURE_RING, RING), (CAPTURE_PORTS, ports)];
         let mut object = object::load_with(&self.directory, Capacity::default(), &sizes)?;
-        let name = self.lookup.capturing_forwarder();
-        object::program(&mut object, name)?.load().map_err(|source| XdpError::Program { name, source })?;
+        for name in [LookupSource::Tables, LookupSource::Kernel].map(LookupSource::capturing_forwarder) {
+            object::program(&mut object, name)?.load().map_err(|source| XdpError::Program { name, source })?;
+        }
         let filters = object::take_map(&mut object, CAPTURE_FILTER)?;
         set_filter(filters, filter).map_err(|source| XdpError::Map { name: CAPTURE_FILTER, source })?;
         let counters = object::take_map(&mut object, CAPTURE_PORTS)?;
@@ -104,7 +103,7 @@ impl CaptureLoader {
         let Map::RingBuf(ring) = object::take_map(&mut object, CAPTURE_RING)? else {
             return Err(XdpError::Missing(CAPTURE_RING));
         };
-        Ok(Capture { object, counters, ring, interfaces: options.interfaces.clone(), lookup: self.lookup })
+        Ok(Capture { object, counters, ring, interfaces: options.interfaces.clone() })
     }
 }
 
@@ -137,13 +136,9 @@ impl Capture {
         self.counters()
     }
 
-    /// Where its program looks up routes.
-    pub(super) fn lookup(&self) -> LookupSource {
-        self.lookup
-    }
-
-    pub(super) fn program(&self) -> Result<&Xdp, XdpError> {
-        let name = self.lookup.capturing_forwarder();
+    /// The program that captures, and looks up routes there.
+    pub(super) fn program(&self, lookup: LookupSource) -> Result<&Xdp, XdpError> {
+        let name = lookup.capturing_forwarder();
         match self.object.program(name) {
             Some(Program::Xdp(program)) => Ok(program),
             Some(_) | None => Err(XdpError::Missing(name)),

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use aya::Ebpf;
 use aya::maps::{Array, MapData, MapError, PerCpuArray, PerCpuValues, ProgramArray};
-use aya::programs::Xdp;
 use aya::util::nr_cpus;
 use nva_common::table6::{NodeBlock, Root6};
 use nva_common::{
@@ -23,12 +22,12 @@ use super::dir24::Dir24;
 use super::error::XdpError;
 use super::groups::GroupTable;
 use super::links::{self, Attached, Links, Root};
+use super::lookup_source::LookupSource;
 use super::memory::{Mapping, Word};
 use super::next_hops::NextHopTable;
 use super::object::{self, Capacity};
 use super::ports::{PortTable, SourceCheck, ipv6_mtu, setting};
 use super::samples::Samples;
-use super::source::LookupSource;
 use super::sys;
 use super::trie::Trie;
 use crate::fib::mirror::{GroupId, XdpOp};
@@ -98,15 +97,14 @@ pub struct Dataplane {
     pub(super) source_counters: PerCpuArray<MapData, Counters>,
     programs: ProgramArray<MapData>,
     programs_id: u32,
-    /// The program that forwards while no capture runs.
-    forwarder: &'static str,
-    /// The one that does now.
     forwarder_id: u32,
     config: Array<MapData, Config>,
     /// Where routes are to be looked up, and where they are: the tables may be yet to be filled.
     wanted: LookupSource,
     running: LookupSource,
     samples: Option<Samples>,
+    /// The capture that runs.
+    capture: Option<Capture>,
     adopted: bool,
 }
 
@@ -159,12 +157,12 @@ impl Dataplane {
             source_counters,
             programs,
             programs_id,
-            forwarder: options.lookup.forwarder(debug),
             forwarder_id: 0,
             config,
             wanted: options.lookup,
             running: options.lookup,
             samples,
+            capture: None,
             adopted,
         };
         // Nobody kept the tables true while the kernel was asked: it is asked until they are filled. The switch also ends what
@@ -359,26 +357,28 @@ impl Dataplane {
 
     /// What a capture is loaded by.
     pub fn capture_loader(&self) -> CaptureLoader {
-        CaptureLoader::new(self.directory.clone(), self.programs_id, self.running)
+        CaptureLoader::new(self.directory.clone(), self.programs_id)
     }
 
-    /// Lets every root call the capture's forwarder from now on, in place of the usual one (that of debug mode included). It
-    /// sees no packet any more once routes are looked up elsewhere ([`Dataplane::look_up_in`]).
-    pub fn begin_capture(&mut self, capture: &Capture) -> Result<(), XdpError> {
-        if capture.lookup() != self.running {
-            return Err(XdpError::LookupSwitched);
+    /// Lets every root call the capture's forwarder from now on, in place of the usual one (that of debug mode included).
+    pub fn begin_capture(&mut self, capture: Capture) -> Result<(), XdpError> {
+        self.capture = Some(capture);
+        self.call_forwarder()
+    }
+
+    /// Lets every root call the usual forwarder again, and returns the capture that ran. Programs that run at this moment may
+    /// capture one more packet each: see [`Capture::finish`].
+    pub fn end_capture(&mut self) -> Result<Option<Capture>, XdpError> {
+        let ended = self.capture.take();
+        if ended.is_some() {
+            self.call_forwarder()?;
         }
-        let name = self.running.capturing_forwarder();
-        self.forwarder_id = switch(&mut self.programs, capture.program()?, name)?;
-        Ok(())
+        Ok(ended)
     }
 
-    /// Lets every root call the usual forwarder again. Programs that run at this moment may capture one more packet each:
-    /// see [`Capture::finish`].
-    pub fn end_capture(&mut self) -> Result<(), XdpError> {
-        let program = object::program(&mut self.object, self.forwarder)?;
-        self.forwarder_id = switch(&mut self.programs, program, self.forwarder)?;
-        Ok(())
+    /// Whether a capture runs.
+    pub fn is_capturing(&self) -> bool {
+        self.capture.is_some()
     }
 
     /// The kernel's id of the forwarder that runs.
@@ -467,15 +467,25 @@ impl Dataplane {
     /// Lets every root call the forwarder that looks up routes there from now on. Whether the tables are kept true is
     /// written while the kernel is asked: whoever comes after a crash in between must not trust them.
     fn switch_to(&mut self, source: LookupSource) -> Result<(), XdpError> {
-        let forwarder = source.forwarder(self.samples.is_some());
         if source == LookupSource::Kernel {
             self.note_source(source)?;
         }
-        let program = object::program(&mut self.object, forwarder)?;
-        self.forwarder = forwarder;
-        self.forwarder_id = switch(&mut self.programs, program, forwarder)?;
         self.running = source;
+        self.call_forwarder()?;
         if source == LookupSource::Tables { self.note_source(source) } else { Ok(()) }
+    }
+
+    /// Lets every root call the forwarder that is to run now, so that no packet meets none.
+    fn call_forwarder(&mut self) -> Result<(), XdpError> {
+        let name = self.running.forwarder(self.samples.is_some());
+        let program = match &self.capture {
+            Some(capture) => capture.program(self.running)?,
+            None => object::program(&mut self.object, name)?,
+        };
+        let failed = |source| XdpError::Program { name, source };
+        self.forwarder_id = program.info().map_err(failed)?.id();
+        let fd = program.fd().map_err(failed)?;
+        self.programs.set(FORWARDER, fd, 0).map_err(|source| XdpError::Map { name: PROGRAMS, source })
     }
 
     fn note_source(&mut self, source: LookupSource) -> Result<(), XdpError> {
@@ -510,13 +520,4 @@ fn mapping<W: Word>(object: &mut Ebpf, name: &'static str, value_size: usize) ->
 fn root(object: &mut Ebpf, programs_map: u32) -> Result<Root<'_>, XdpError> {
     let program = object::program(object, ROOT)?.fd().map_err(|source| XdpError::Program { name: ROOT, source })?;
     Ok(Root { program: program.as_fd(), programs_map })
-}
-
-/// Lets every root call this forwarder from now on, so that no packet meets none. Returns the kernel's id of it.
-fn switch(programs: &mut ProgramArray<MapData>, program: &Xdp, name: &'static str) -> Result<u32, XdpError> {
-    let failed = |source| XdpError::Program { name, source };
-    let id = program.info().map_err(failed)?.id();
-    let fd = program.fd().map_err(failed)?;
-    programs.set(FORWARDER, fd, 0).map_err(|source| XdpError::Map { name: PROGRAMS, source })?;
-    Ok(id)
 }

@@ -39,9 +39,6 @@ pub enum XdpError {
     /// The object could not be loaded.
     #[error("load the BPF object: {0}")]
     Load(#[from] EbpfError),
-    /// A capture's program looks up routes where nobody does any more.
-    #[error("where routes are looked up was switched while the capture began: begin it again")]
-    LookupSwitched,
     /// The object lacks something that this version needs.
     #[error("the BPF object has no {0}: it is of another version")]
     Missing(&'static str),

@@ -2,7 +2,6 @@
 
 use std::net::UdpSocket;
 use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -10,23 +9,23 @@ use nix::sched::{CpuSet, sched_getcpu, sched_setaffinity};
 use nix::unistd::Pid;
 use nva::fib::mirror::{GroupState, XdpOp};
 use nva::net::Prefix;
-use nva::xdp::{Capacity, Capture, CaptureOptions, CaptureRing, Dataplane, XdpError, XdpOptions};
+use nva::xdp::{Capacity, CaptureOptions, CaptureRing, Dataplane, XdpError, XdpOptions};
 use nva_common::capture::{CaptureCounters, CaptureHeader, MAX_SNAP_LENGTH, NO_GROUP};
 use nva_common::{Reason, Verdict};
 
 use crate::machine::{MACS, Machine};
-use crate::restart::{Stream, count};
+use crate::restart::count;
 use crate::router::{IN_MAC, NEIGHBOUR, OUT_MAC, Router, check};
 use crate::support::bpf::{Program, maps_of};
 use crate::support::netns::{BpfFs, NetNs};
 use crate::support::packet::{Packet, Packet6};
+use crate::support::stream::Stream;
 use crate::verdicts::to;
 use crate::verdicts_ipv6::address;
 use crate::{verdicts, verdicts_ipv6};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Everything, from these interfaces.
 /// Options to capture every packet that comes in by these.
 pub fn everything(interfaces: &[u32]) -> CaptureOptions {
     CaptureOptions {
@@ -42,7 +41,6 @@ pub fn everything(interfaces: &[u32]) -> CaptureOptions {
 
 /// A capture that runs, and its reader.
 pub struct Running {
-    capture: Capture,
     ring: CaptureRing,
 }
 
@@ -51,20 +49,20 @@ impl Running {
     pub fn begin(dataplane: &mut Dataplane, options: &CaptureOptions) -> Running {
         let capture = dataplane.capture_loader().load(options).expect("load a capture");
         let ring = CaptureRing::open(capture.ring().expect("a descriptor")).expect("map the ring");
-        dataplane.begin_capture(&capture).expect("begin");
-        Running { capture, ring }
+        dataplane.begin_capture(capture).expect("begin");
+        Running { ring }
     }
 
     /// What was captured since the last time.
-    fn packets(&mut self) -> Vec<(CaptureHeader, Vec<u8>)> {
+    pub fn packets(&mut self) -> Vec<(CaptureHeader, Vec<u8>)> {
         std::iter::from_fn(|| self.ring.next(|header, frame| (header, frame.to_vec()))).collect()
     }
 
     /// Ends it: what was not read yet, and what was counted on each interface.
     pub fn end(mut self, dataplane: &mut Dataplane) -> (Vec<(CaptureHeader, Vec<u8>)>, Vec<CaptureCounters>) {
-        dataplane.end_capture().expect("end");
+        let capture = dataplane.end_capture().expect("end").expect("a capture");
         let ring = &mut self.ring;
-        let counters = self.capture.finish().expect("counters").into_iter().map(|count| count.counters).collect();
+        let counters = capture.finish().expect("counters").into_iter().map(|count| count.counters).collect();
         let rest = std::iter::from_fn(|| ring.next(|header, frame| (header, frame.to_vec()))).collect();
         (rest, counters)
     }
@@ -346,14 +344,7 @@ fn captures_come_and_go_under_traffic_without_a_loss() {
     let template = Packet::udp(MACS[0], [11, 0, 0, 1].into(), [192, 0, 2, 7].into());
     let stream = Stream::new();
     thread::scope(|scope| {
-        // Stops the stream however this ends.
-        struct Stop<'a>(&'a AtomicBool);
-        impl Drop for Stop<'_> {
-            fn drop(&mut self) {
-                self.0.store(true, Ordering::Relaxed);
-            }
-        }
-        let stop = Stop(&stream.stop);
+        let stop = stream.stopping();
         let (mut dataplane, _) = machine.router.run(|| Machine::dataplane(bpffs.path()));
         let ingress = machine.router.index("in");
         scope.spawn(|| stream.send(&machine.wires[0], &template));
@@ -373,14 +364,8 @@ fn captures_come_and_go_under_traffic_without_a_loss() {
             let ids: Vec<u16> = packets.iter().map(|(_, frame)| u16::from_be_bytes([frame[18], frame[19]])).collect();
             assert!(ids.windows(2).all(|pair| pair[0].wrapping_add(1) == pair[1]), "all, in order: {ids:?}");
         }
-        drop(stop);
-        let end = Instant::now() + PATIENCE;
-        let (sent, received) = (|| stream.sent.load(Ordering::Relaxed), || stream.received.load(Ordering::Relaxed));
-        while received() < sent() {
-            assert!(Instant::now() < end, "{} packets lost", sent() - received());
-            thread::yield_now();
-        }
-        assert_eq!(count(&dataplane, Reason::Redirect), sent(), "all went the fast path");
+        let sent = stop.and_count();
+        assert_eq!(count(&dataplane, Reason::Redirect), sent, "all went the fast path");
     });
 }
 
@@ -391,33 +376,30 @@ fn a_new_process_ends_what_the_former_one_captured() {
         let mut first = router.open(Capacity::default());
         first.replace(&verdicts::routes(&router)).expect("routes");
         let mut running = Running::begin(&mut first, &everything(&[router.ingress]));
-        let Running { capture, ring } = &mut running;
         let frame = to([203, 0, 113, 1]).frame();
         let wire = router.wire();
-        let capture_of = |ring: &mut CaptureRing| ring.next(|_, frame| frame.to_vec());
-        wire.send(&frame);
         let end = Instant::now() + PATIENCE;
-        while capture_of(ring).as_ref() != Some(&frame) {
-            assert!(Instant::now() < end, "nothing is captured");
-            thread::yield_now();
-        }
+        let mut is_captured = |what: &str| {
+            wire.send(&frame);
+            while !running.packets().iter().any(|(_, captured)| *captured == frame) {
+                assert!(Instant::now() < end, "{what}");
+                thread::yield_now();
+            }
+        };
+        is_captured("nothing is captured");
         // What happens to a killed process: its descriptors go, and the program stays where it is pinned.
         drop(first);
-        let seen = || capture.counters().expect("counters")[0].counters.seen;
-        let before = seen();
-        wire.send(&frame);
-        while seen() == before {
-            assert!(Instant::now() < end, "the program does not run on");
-            thread::yield_now();
-        }
+        is_captured("the program does not run on");
         let second = router.open(Capacity::default());
-        let before = (seen(), count(&second, Reason::NoRoute));
+        // What was on its way has come.
+        running.packets();
+        let before = count(&second, Reason::NoRoute);
         wire.send(&frame);
-        while count(&second, Reason::NoRoute) == before.1 {
+        while count(&second, Reason::NoRoute) == before {
             assert!(Instant::now() < end, "nothing is forwarded");
             thread::yield_now();
         }
-        assert_eq!(seen(), before.0);
+        assert!(running.packets().is_empty(), "it captures on");
     });
 }
 

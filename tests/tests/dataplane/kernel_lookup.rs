@@ -2,7 +2,9 @@
 
 use nva::xdp::{Dataplane, LookupSource};
 use nva_common::Reason;
+use nva_common::capture::NO_GROUP;
 
+use crate::capture::{Running, everything};
 use crate::machine::{MACS, Machine, kernel_state};
 use crate::router::check;
 use crate::support::netns::BpfFs;
@@ -97,5 +99,80 @@ fn tables_that_nobody_kept_are_not_used_before_they_are_filled() {
         assert_ne!(second.forwarder_id(), before);
         assert_eq!(second.lookup_source(), LookupSource::Tables);
         is_sent_to(&second, 3);
+    });
+}
+
+/// What the tables do not look at: routes for one type of service, and for sources of one prefix.
+#[test]
+fn routes_for_some_packets_only_are_followed() {
+    let (machine, bpffs) = (Machine::new(), BpfFs::new());
+    for route in [
+        "route add 32.0.0.0/8 via 10.2.0.2",
+        "route add 32.0.0.0/8 tos 0x10 via 10.3.0.2",
+        // Shorter than the other, which hides every route for its own prefix from all other sources.
+        "-6 route add 2400::/12 via fd00:2::2",
+        "-6 route add 2400::/16 from 2001:db8:b::/48 via fd00:3::2",
+    ] {
+        machine.router.ip(route);
+    }
+    machine.router.run(|| {
+        let (dataplane, _) = Machine::dataplane_with(bpffs.path(), LookupSource::Kernel);
+        let ifindex = nix::net::if_::if_nametoindex("in").expect("an index");
+        let way = |net: u8| ([2, 0, 0, 1, net, 2], MACS[usize::from(net) - 1]);
+        for (dscp, net) in [(0, 2), (0x10, 3)] {
+            let packet = Packet { dscp, ..Packet::udp(MACS[0], [11, 0, 0, 1].into(), [32, 0, 0, 1].into()) };
+            let (neighbour, own) = way(net);
+            let out = packet.forwarded(neighbour, own).frame();
+            check(&dataplane, &format!("TOS {dscp}"), &packet.frame(), ifindex, (Reason::Redirect, out));
+        }
+        for (from, net) in [("2001:db8:a::1", 2), ("2001:db8:b::1", 3)] {
+            let address = |text: &str| text.parse().expect(text);
+            let packet = Packet6::udp(MACS[0], address(from), address("2400::1"));
+            let (neighbour, own) = way(net);
+            let out = packet.forwarded(neighbour, own).frame();
+            check(&dataplane, from, &packet.frame(), ifindex, (Reason::Redirect, out));
+        }
+    });
+}
+
+/// The kernel's helper does not check sources: where they are to be, its slow path does.
+#[test]
+fn sources_are_the_kernels_to_check() {
+    let (machine, bpffs) = (Machine::new(), BpfFs::new());
+    machine.router.ip("route add 32.0.0.0/8 via 10.2.0.2");
+    machine.router.set("conf.in.rp_filter", 1);
+    machine.router.run(|| {
+        let (dataplane, _) = Machine::dataplane_with(bpffs.path(), LookupSource::Kernel);
+        let ifindex = nix::net::if_::if_nametoindex("in").expect("an index");
+        let frame = Packet::udp(MACS[0], [11, 0, 0, 1].into(), [32, 0, 0, 1].into()).frame();
+        check(&dataplane, "strict", &frame, ifindex, (Reason::SourceToKernel, frame.clone()));
+    });
+}
+
+/// A capture goes on wherever routes are looked up.
+#[test]
+fn captures_outlive_a_switch() {
+    let (machine, bpffs) = (with_rules(), BpfFs::new());
+    machine.router.run(|| {
+        let (mut dataplane, mirror) = Machine::dataplane(bpffs.path());
+        let (ifindex, egress) = (machine.router.index("in"), ["out1", "out2"].map(|name| machine.router.index(name)));
+        let mut running = Running::begin(&mut dataplane, &everything(&[ifindex]));
+        let captured = |running: &mut Running| -> Vec<(u32, u32, bool)> {
+            let packets = running.packets();
+            packets.iter().map(|(header, _)| (header.reason, header.egress, header.group == NO_GROUP)).collect()
+        };
+        let redirect = Reason::Redirect as u32;
+        is_sent_to(&dataplane, 2);
+        assert_eq!(captured(&mut running), [(redirect, egress[0], false); 2], "one of each family");
+        dataplane.look_up_in(LookupSource::Kernel).expect("switch");
+        is_sent_to(&dataplane, 3);
+        assert_eq!(captured(&mut running), [(redirect, egress[1], true); 2], "the kernel does not say which route");
+        dataplane.look_up_in(LookupSource::Tables).expect("switch");
+        dataplane.replace(&mirror.everything()).expect("fill the tables");
+        is_sent_to(&dataplane, 2);
+        assert_eq!(captured(&mut running), [(redirect, egress[0], false); 2]);
+        let (_, counters) = running.end(&mut dataplane);
+        assert_eq!(counters[0].matched, 6);
+        is_sent_to(&dataplane, 2);
     });
 }

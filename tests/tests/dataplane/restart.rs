@@ -1,8 +1,6 @@
 //! Attaching, letting go, and what a new process makes of what a former one left.
 
-use std::net::Ipv4Addr;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,67 +11,9 @@ use nva_common::Reason;
 use crate::machine::{INTERFACES, MACS, Machine, kernel_state};
 use crate::support::netns::{BpfFs, NetNs};
 use crate::support::packet::{Packet, Packet6};
-use crate::support::wire::Wire;
+use crate::support::stream::Stream;
 
 const PATIENCE: Duration = Duration::from_secs(20);
-
-/// A stream of numbered packets from one wire to another that runs until it is told to stop.
-pub struct Stream {
-    pub sent: AtomicU64,
-    pub received: AtomicU64,
-    pub stop: AtomicBool,
-}
-
-impl Stream {
-    pub fn new() -> Stream {
-        Stream { sent: AtomicU64::new(0), received: AtomicU64::new(0), stop: AtomicBool::new(false) }
-    }
-
-    pub fn send(&self, wire: &Wire, template: &Packet) {
-        while !self.stop.load(Ordering::Relaxed) {
-            let number = self.sent.fetch_add(1, Ordering::Relaxed);
-            wire.send(&Packet { id: number as u16, ..template.clone() }.frame());
-            // Bounded: the test is about loss, not about load.
-            while self.sent.load(Ordering::Relaxed) > self.received.load(Ordering::Relaxed) + 512 {
-                if self.stop.load(Ordering::Relaxed) {
-                    return;
-                }
-                thread::yield_now();
-            }
-        }
-    }
-
-    pub fn receive(&self, wire: &Wire, source: Ipv4Addr) {
-        let end = || {
-            self.stop.load(Ordering::Relaxed)
-                && self.received.load(Ordering::Relaxed) >= self.sent.load(Ordering::Relaxed)
-        };
-        let mut deadline = None;
-        while !end() {
-            if self.stop.load(Ordering::Relaxed)
-                && *deadline.get_or_insert_with(|| Instant::now() + PATIENCE) < Instant::now()
-            {
-                return;
-            }
-            match wire.receive() {
-                Some(frame) if frame.get(26..30) == Some(&source.octets()[..]) => {
-                    self.received.fetch_add(1, Ordering::Relaxed);
-                }
-                Some(_) => {}
-                None => wire.wait(Duration::from_millis(10)),
-            }
-        }
-    }
-
-    /// Waits until this many more packets have come through.
-    pub fn more(&self, packets: u64, what: &str) {
-        let (until, end) = (self.received.load(Ordering::Relaxed) + packets, Instant::now() + PATIENCE);
-        while self.received.load(Ordering::Relaxed) < until {
-            assert!(Instant::now() < end, "no packets {what}");
-            thread::yield_now();
-        }
-    }
-}
 
 pub fn count(dataplane: &Dataplane, reason: Reason) -> u64 {
     let stats = dataplane.stats().expect("counters");
@@ -97,14 +37,7 @@ fn a_restart_loses_no_packet() {
     let template = Packet::udp(MACS[0], [11, 0, 0, 1].into(), [192, 0, 2, 7].into());
     let stream = Stream::new();
     thread::scope(|scope| {
-        // Stops the stream however this ends.
-        struct Stop<'a>(&'a AtomicBool);
-        impl Drop for Stop<'_> {
-            fn drop(&mut self) {
-                self.0.store(true, Ordering::Relaxed);
-            }
-        }
-        let stop = Stop(&stream.stop);
+        let stop = stream.stopping();
         let (first, mirror) = machine.router.run(|| Machine::dataplane(bpffs.path()));
         scope.spawn(|| stream.send(&machine.wires[0], &template));
         scope.spawn(|| stream.receive(&machine.wires[1], template.source));
@@ -132,18 +65,9 @@ fn a_restart_loses_no_packet() {
                 Some([2, 0, 0, 10, 10, 10]),
                 "learnt after all"
             );
-            drop(stop);
-            let end = Instant::now() + PATIENCE;
-            while stream.received.load(Ordering::Relaxed) < stream.sent.load(Ordering::Relaxed) {
-                assert!(
-                    Instant::now() < end,
-                    "{stream_lost} packets lost",
-                    stream_lost = stream.sent.load(Ordering::Relaxed) - stream.received.load(Ordering::Relaxed)
-                );
-                thread::yield_now();
-            }
+            let sent = stop.and_count();
             // The kernel has the same route: so it has to be shown that it did not need it.
-            assert_eq!(count(&second, Reason::Redirect), stream.sent.load(Ordering::Relaxed), "all went the fast path");
+            assert_eq!(count(&second, Reason::Redirect), sent, "all went the fast path");
         });
     });
     let interfaces = Dataplane::remove(bpffs.path()).expect("remove");

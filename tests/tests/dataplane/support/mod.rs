@@ -5,4 +5,5 @@ pub mod capture;
 pub mod log;
 pub mod netns;
 pub mod packet;
+pub mod stream;
 pub mod wire;
