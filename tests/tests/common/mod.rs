@@ -2,6 +2,7 @@
 
 #![expect(dead_code, reason = "each test program uses a part of it")]
 
+pub mod between;
 pub mod capture;
 pub mod crowd;
 pub mod custom;
@@ -11,6 +12,7 @@ pub mod place;
 pub mod raw;
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::process::Output;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -18,6 +20,7 @@ use ipnet::Ipv4Net;
 use nva_tests::daemon::{Daemon, Kind, Relation, Route, Router, TowardsRouteServer, nva_binary};
 use nva_tests::instance::Instance;
 use nva_tests::lab::Lab;
+use nva_tests::netns::Namespace;
 use nva_tests::topology::{Choices, Machine, NVAS, Topology, VNET, in_vnet, nva_name};
 use nva_tests::wait::wait_until;
 use serde_json::Value;
@@ -136,11 +139,28 @@ pub fn nva_json(lab: &Lab, machine: &str, arguments: &[&str]) -> anyhow::Result<
 
 /// `nva ARGUMENTS --json`, asked of a daemon.
 pub fn nva_json_of(daemon: &Daemon, arguments: &[&str]) -> anyhow::Result<Value> {
-    let setup = &daemon.setup;
-    let socket = setup.directory.join("nva.sock").display().to_string();
-    let binary = nva_binary()?.display().to_string();
-    let text = setup.namespace.run(&[&[binary.as_str(), "--socket", &socket], arguments, &["--json"]].concat())?;
+    let text = nva_text(daemon, &[arguments, &["--json"]].concat())?;
     serde_json::from_str(&text).with_context(|| format!("nva {} printed {text}", arguments.join(" ")))
+}
+
+/// What `nva ARGUMENTS` prints, asked of a daemon; an error if it fails.
+pub fn nva_text(daemon: &Daemon, arguments: &[&str]) -> anyhow::Result<String> {
+    asked(daemon, arguments, Namespace::run)
+}
+
+/// The same, and what came of it.
+pub fn nva_output(daemon: &Daemon, arguments: &[&str]) -> anyhow::Result<Output> {
+    asked(daemon, arguments, Namespace::output)
+}
+
+fn asked<T>(
+    daemon: &Daemon,
+    arguments: &[&str],
+    run: impl FnOnce(&Namespace, &[&str]) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let socket = daemon.setup.directory.join("nva.sock").display().to_string();
+    let binary = nva_binary()?.display().to_string();
+    run(&daemon.setup.namespace, &[&[binary.as_str(), "--socket", &socket], arguments].concat())
 }
 
 /// The row of `nva show peers` about a peer.

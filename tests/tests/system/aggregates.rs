@@ -3,75 +3,20 @@
 use std::fs;
 
 use anyhow::ensure;
-use nva_tests::daemon::{Kind, Relation, Router, nva_binary};
 use nva_tests::lab::Lab;
-use nva_tests::topology::{Machine, in_vnet};
+use nva_tests::topology::in_vnet;
 
-use crate::common::{lab_of, logs, nva_json, route, speaker, wait_established, wait_for, wait_for_routes};
+use crate::common::between::{self, between_bird_and_frr};
+use crate::common::{logs, nva_json, nva_text, route, wait_for, wait_for_routes};
 
 const PARTS: [&str; 2] = ["10.200.1.0/24", "10.200.2.0/24"];
 const WHOLE: &str = "10.200.0.0/16";
 
-const HUB: u8 = 84;
-const BIRD: u8 = 100;
-const FRR: u8 = 101;
-
-const TOML: &str = r#"
-[router]
-asn = 65000
-router-id = "10.13.76.84"
-
-[[policy]]
-name = "all"
-statement = [{ then = { accept = true } }]
-
-[[peer-group]]
-name = "all"
-import = ["all"]
-export = ["all"]
-connect-retry = 2
-hold-time = 9
-families = ["ipv4-unicast"]
-
-[[peer]]
-name = "bird"
-group = "all"
-address = "10.13.76.100"
-asn = 65100
-
-[[peer]]
-name = "frr"
-group = "all"
-address = "10.13.76.101"
-asn = 65101
-
-[[aggregate]]
-prefix = "10.200.0.0/16"
-summary-only = true
-"#;
-
-fn network() -> Lab {
-    let hub_of = |router: Router| router.peer("hub", 65000, in_vnet(HUB), Relation::Router);
-    let mut hub = Router::new(65000, in_vnet(HUB)).peer("bird", 65100, in_vnet(BIRD), Relation::Router).peer(
-        "frr",
-        65101,
-        in_vnet(FRR),
-        Relation::Router,
-    );
-    hub.configuration = Some(TOML.to_owned());
-    let lab = lab_of(vec![
-        Machine::new("hub", in_vnet(HUB)).running(Kind::Nva, hub),
-        Machine::new("bird", in_vnet(BIRD)).running(Kind::Bird2, hub_of(speaker(65100, BIRD, &PARTS))),
-        Machine::new("frr", in_vnet(FRR)).running(Kind::Frr, hub_of(speaker(65101, FRR, &[]))),
-    ]);
-    // FRR gets its peers once it is ready.
-    wait_established(&lab, &["frr", "bird", "hub"]);
-    lab
-}
+const AGGREGATE: &str = "[[aggregate]]\nprefix = \"10.200.0.0/16\"\nsummary-only = true\n";
 
 fn through_hub(prefix: &str, behind: &[u32]) -> nva_tests::daemon::Route {
     // The parts keep the next hop that is on the subnet of all three.
-    let next_hop = if behind.is_empty() { HUB } else { BIRD };
+    let next_hop = if behind.is_empty() { between::NVA } else { between::BIRD };
     route(prefix, in_vnet(next_hop), &[&[65000], behind].concat(), "hub")
 }
 
@@ -86,7 +31,7 @@ fn wait_for_kernel(lab: &Lab, kind: &str) {
 
 #[test]
 fn the_whole_is_told_while_a_part_is_there() {
-    let mut lab = network();
+    let mut lab = between_bird_and_frr("hub", AGGREGATE, &PARTS);
     wait_for_routes(&lab, "frr", &[through_hub(WHOLE, &[])]);
     wait_for_kernel(&lab, "blackhole");
     let rows = nva_json(&lab, "hub", &["show", "routes", PARTS[0]]).expect("routes");
@@ -108,9 +53,8 @@ fn the_whole_is_told_while_a_part_is_there() {
     let path = setup.directory.join("nva.toml");
     let text = fs::read_to_string(&path).expect("a file").replace("summary-only = true", "summary-only = false");
     fs::write(&path, text).expect("written");
-    let (binary, socket) = (nva_binary().expect("nva"), setup.directory.join("nva.sock"));
-    let words = [&binary.display().to_string(), "--socket", &socket.display().to_string(), "reload"];
-    let output = setup.namespace.run(&words).unwrap_or_else(|error| panic!("{error:#}\n{}", logs(&lab)));
+    let output = nva_text(lab.daemon("hub").expect("a daemon"), &["reload"])
+        .unwrap_or_else(|error| panic!("{error:#}\n{}", logs(&lab)));
     assert!(output.contains("aggregates are formed anew"), "{output}");
     let parts = PARTS.map(|part| through_hub(part, &[65100]));
     wait_for_routes(&lab, "frr", &[&[through_hub(WHOLE, &[])], &parts[..]].concat());

@@ -8,13 +8,15 @@ use aya::maps::{Array, Map, MapData};
 use aya::programs::links::PinnedLink;
 use nva_common::{Group, GroupKind};
 
-use nva_tests::daemon::{Kind, Relation, Router, nva_binary};
+use nva_tests::daemon::{Kind, Relation, Router};
 use nva_tests::lab::Lab;
 use nva_tests::stream::Stream;
 use nva_tests::topology::{BRANCH, BRANCH_HOST, Behind, Machine, in_vnet};
 use serde_json::Value;
 
-use crate::common::{self, answers, nva_json, prefix, quiet_lab_of, start_daemons, wait_established, wait_for};
+use crate::common::{
+    self, answers, nva_json, nva_output, prefix, quiet_lab_of, start_daemons, wait_established, wait_for,
+};
 
 /// What is behind the peer and the `nva` learns by BGP.
 const BEYOND: &str = "10.60.0.0/24";
@@ -225,11 +227,7 @@ fn kill_9_and_restart_lose_no_packet() {
 
 /// `nva fib audit`: whether it found nothing, and what it said.
 fn audit(lab: &Lab) -> (bool, Value) {
-    let setup = &lab.daemon("nva").expect("a daemon").setup;
-    let socket = setup.directory.join("nva.sock").display().to_string();
-    let binary = nva_binary().expect("built").display().to_string();
-    let command = [&binary, "--socket", &socket, "fib", "audit", "--json"];
-    let output = setup.namespace.output(&command).expect("nva runs");
+    let output = nva_output(lab.daemon("nva").expect("a daemon"), &["fib", "audit", "--json"]).expect("nva runs");
     (output.status.success(), serde_json::from_slice(&output.stdout).expect("JSON"))
 }
 

@@ -2,30 +2,18 @@
 //! until the kernel has taken them.
 
 use anyhow::ensure;
-use nva_tests::daemon::{Kind, Relation, Route, Router};
-use nva_tests::lab::Lab;
-use nva_tests::topology::{Machine, in_vnet};
+use nva_tests::daemon::Route;
+use nva_tests::topology::in_vnet;
 
-use crate::common::{lab_of, nva_json, route, speaker, wait_established, wait_for, wait_for_routes};
+use crate::common::between::{BIRD, FRR, NVA, between_bird_and_frr};
+use crate::common::{nva_json, route, wait_for, wait_for_routes};
 
 const LEARNED: [&str; 2] = ["10.200.1.0/24", "10.200.2.0/24"];
 const FIXED: &str = "10.210.0.0/16";
 
-const NVA: u8 = 84;
-const BIRD: u8 = 100;
-const FRR: u8 = 101;
-
-const TOML: &str = r#"
-[router]
-asn = 65000
-router-id = "10.13.76.84"
-
+const TABLES: &str = r#"
 [fib]
 suppress-until-installed = true
-
-[[policy]]
-name = "all"
-statement = [{ then = { accept = true } }]
 
 [[policy]]
 name = "no-default"
@@ -34,41 +22,7 @@ statement = [{ match = { not = { prefixes = "0.0.0.0/0" } }, then = { med = 7, a
 [[redistribute]]
 protocol = "static"
 policy = ["no-default"]
-
-[[peer-group]]
-name = "all"
-import = ["all"]
-export = ["all"]
-connect-retry = 2
-hold-time = 9
-families = ["ipv4-unicast"]
-
-[[peer]]
-name = "bird"
-group = "all"
-address = "10.13.76.100"
-asn = 65100
-
-[[peer]]
-name = "frr"
-group = "all"
-address = "10.13.76.101"
-asn = 65101
 "#;
-
-fn network() -> Lab {
-    let to_nva = |router: Router| router.peer("nva", 65000, in_vnet(NVA), Relation::Router);
-    let nva = Router { configuration: Some(TOML.to_owned()), ..Router::new(65000, in_vnet(NVA)) }
-        .peer("bird", 65100, in_vnet(BIRD), Relation::Router)
-        .peer("frr", 65101, in_vnet(FRR), Relation::Router);
-    let lab = lab_of(vec![
-        Machine::new("nva", in_vnet(NVA)).running(Kind::Nva, nva),
-        Machine::new("bird", in_vnet(BIRD)).running(Kind::Bird2, to_nva(speaker(65100, BIRD, &LEARNED))),
-        Machine::new("frr", in_vnet(FRR)).running(Kind::Frr, to_nva(speaker(65101, FRR, &[]))),
-    ]);
-    wait_established(&lab, &["frr", "bird", "nva"]);
-    lab
-}
 
 fn learned(prefix: &str) -> Route {
     route(prefix, in_vnet(BIRD), &[65000, 65100], "nva")
@@ -76,7 +30,7 @@ fn learned(prefix: &str) -> Route {
 
 #[test]
 fn static_routes_are_told_and_learned_ones_when_the_kernel_has_them() {
-    let mut lab = network();
+    let mut lab = between_bird_and_frr("nva", TABLES, &LEARNED);
     let all = LEARNED.map(learned);
     wait_for_routes(&lab, "frr", &all);
 
