@@ -62,7 +62,7 @@ pub enum Command {
         json: bool,
     },
     /// Capture packets as XDP sees them come in, each with what becomes of it and why: one line each, or a pcapng file.
-    /// Until Ctrl-C, --count or --duration. Forwarding goes on, somewhat slower; without a capture it costs nothing.
+    /// Until Ctrl-C, --count or --duration. Forwarding goes on, by a program that does more; without a capture, the usual one runs.
     Capture(CaptureArgs),
     /// Stop, start, refresh or drain sessions of the running daemon; a restart forgets what was said here.
     Peer {

@@ -135,7 +135,7 @@ fn totals(reply: &XdpReply) {
     print((&reply.interfaces, reply.lookup.as_deref()), ["Packets", "Bytes"], counters, prefixes);
     invalid_sources(reply);
     if reply.capturing {
-        println!("\nA packet capture runs (`nva capture`): forwarding is slower until it ends.");
+        println!("\nA packet capture runs (`nva capture`).");
     }
 }
 

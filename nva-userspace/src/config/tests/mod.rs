@@ -289,6 +289,10 @@ fn sources_and_sizes_of_the_data_plane() {
     assert_eq!(config(base).xdp.capacity, Capacity::default());
     for (line, expected) in [
         ("source-check = { eth2 = \"strict\" }\n", "6:18: \"eth2\" is not among the interfaces on which XDP forwards"),
+        (
+            "source-check = { eth1 = \"loose\" }\nlookup = \"kernel\"\n",
+            "6:18: sources are checked by our own tables only: leave this or lookup = \"kernel\" out",
+        ),
         ("table-sizes = { next-hops = 15 }\n", "6:29: a table has 16 to 16777216 entries, not 15"),
     ] {
         assert_eq!(problems(&format!("{base}{line}")), [format!("nva.toml:{expected}")]);
