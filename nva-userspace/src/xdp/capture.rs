@@ -94,7 +94,7 @@ impl CaptureLoader {
         let sizes = [(CAPTURE_RING, RING), (CAPTURE_PORTS, ports)];
         let mut object = object::load_with(&self.directory, Capacity::default(), &sizes)?;
         for name in [LookupSource::Tables, LookupSource::Kernel].map(LookupSource::capturing_forwarder) {
-            object::program(&mut object, name)?.load().map_err(|source| XdpError::Program { name, source })?;
+            object::load_program(&mut object, name)?;
         }
         let filters = object::take_map(&mut object, CAPTURE_FILTER)?;
         set_filter(filters, filter).map_err(|source| XdpError::Map { name: CAPTURE_FILTER, source })?;

@@ -118,7 +118,7 @@ impl Dataplane {
         // Before the maps are taken out: the programs refer to their descriptors.
         let debug = options.debug_samples.is_some();
         for name in [ROOT, LookupSource::Tables.forwarder(debug), LookupSource::Kernel.forwarder(debug)] {
-            object::program(&mut object, name)?.load().map_err(|source| XdpError::Program { name, source })?;
+            object::load_program(&mut object, name)?;
         }
         let (config, tables_are_true) = configure(&mut object, options)?;
         let samples = match options.debug_samples {

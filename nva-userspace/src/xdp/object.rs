@@ -1,11 +1,13 @@
 //! The BPF object: which maps it has, and how it is loaded over maps that are already there.
 
 use std::fs;
+use std::io;
 use std::path::Path;
 
 use aya::maps::{Map, MapData, MapInfo, MapType};
-use aya::programs::{Program, Xdp};
+use aya::programs::{Program, ProgramError, Xdp};
 use aya::{Ebpf, EbpfLoader};
+use nix::sys::signal::{SigSet, SigmaskHow};
 use nva_common::table6::{NodeBlock, Root6};
 use nva_common::{
     CONFIG, Config, Counters, DEVICES, GROUP_COUNTERS, GROUPS, Group, MAX_IFINDEX, NEXT_HOPS, NODES_6, NextHop, PORTS,
@@ -76,6 +78,21 @@ pub fn program<'a>(object: &'a mut Ebpf, name: &'static str) -> Result<&'a mut X
         Some(Program::Xdp(program)) => Ok(program),
         Some(_) | None => Err(XdpError::Missing(name)),
     }
+}
+
+/// Loads one of the object's programs into the kernel.
+///
+/// The verifier gives up with `EAGAIN` when a signal is pending for the thread (Linux 4.20), be it one that is ignored, and
+/// aya asks it twice only. So signals wait, or go to another thread.
+pub fn load_program(object: &mut Ebpf, name: &'static str) -> Result<(), XdpError> {
+    let program = program(object, name)?;
+    let mut load = || -> Result<(), ProgramError> {
+        let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_BLOCK).map_err(io::Error::from)?;
+        let loaded = program.load();
+        before.thread_set_mask().map_err(io::Error::from)?;
+        loaded
+    };
+    load().map_err(|source| XdpError::Program { name, source })
 }
 
 /// Takes a map of the object's.

@@ -1,9 +1,14 @@
 //! What the verifier has to do before it lets the programs in.
 
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use aya::programs::loaded_programs;
-use nva::xdp::{Dataplane, LookupSource, XdpOptions};
+use nix::sys::pthread::{pthread_kill, pthread_self};
+use nix::sys::signal::Signal;
+use nva::xdp::{Capacity, Dataplane, LookupSource, XdpOptions};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::capture::{Running, everything};
 use crate::router::Router;
@@ -39,5 +44,34 @@ fn every_forwarder_is_far_from_the_verifiers_limit() {
                 capture.end(&mut dataplane);
             }
         }
+    });
+}
+
+#[test]
+fn signals_do_not_keep_programs_from_being_loaded() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    // So that the signal ends nobody.
+    let _handler = runtime.block_on(async { signal(SignalKind::user_defined1()) }).expect("a handler");
+    let router = Router::new();
+    router.ns.run(|| {
+        let dataplane = router.open(Capacity::default());
+        let (loader, loading, sent) = (pthread_self(), AtomicBool::new(true), AtomicU64::new(0));
+        let loaded = thread::scope(|scope| {
+            scope.spawn(|| {
+                while loading.load(Ordering::Relaxed) {
+                    pthread_kill(loader, Signal::SIGUSR1).expect("a signal to the thread that loads");
+                    sent.fetch_add(1, Ordering::Relaxed);
+                    thread::sleep(Duration::from_micros(200));
+                }
+            });
+            while sent.load(Ordering::Relaxed) == 0 {
+                thread::yield_now();
+            }
+            let loaded: Vec<_> =
+                (0..3).map(|_| dataplane.capture_loader().load(&everything(&[router.ingress])).map(drop)).collect();
+            loading.store(false, Ordering::Relaxed);
+            loaded
+        });
+        loaded.into_iter().for_each(|loaded| loaded.expect("a capture is loaded"));
     });
 }
