@@ -11,6 +11,7 @@ mod maps;
 mod reason;
 pub mod table6;
 mod tables;
+pub mod traffic;
 
 pub use maps::{
     CONFIG, Config, Counters, DEVICES, FORWARDER, GROUP_COUNTERS, GROUPS, NEXT_HOPS, NODES_6, PORTS, PROGRAMS,

@@ -1,7 +1,7 @@
 //! `cargo xtask build`: the BPF object, then the programs; nothing is built again that has not changed.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
@@ -23,23 +23,53 @@ pub fn run(workspace: &Workspace) -> Result<()> {
 /// # Errors
 /// The first command that fails.
 pub fn all(workspace: &Workspace, ready: &setup::Ready) -> Result<()> {
-    bpf_object(workspace, &ready.toolchain, &ready.bpf_linker)?;
+    bpf_object(workspace, ready)?;
     // One command, so that both share one build of the library and of every dependency.
     workspace.cargo().args(["build", "--release", "--package", "nva-userspace", "--package", "nva-tests"]).run()
 }
 
-fn bpf_object(workspace: &Workspace, toolchain: &BpfToolchain, linker: &Path) -> Result<()> {
+/// Builds the object of the XDP programs, which `nva` embeds.
+fn bpf_object(workspace: &Workspace, ready: &setup::Ready) -> Result<()> {
+    let object = bpf_program(workspace, ready, "nva-ebpf")?;
+    copy_if_changed(&object, &workspace.bpf_object())
+}
+
+/// Builds one of the BPF crate's objects, and says where it is.
+///
+/// # Errors
+/// When it cannot be built.
+pub fn bpf_program(workspace: &Workspace, ready: &setup::Ready, name: &str) -> Result<PathBuf> {
     let build_dir = workspace.target().join("bpf-build");
     // No BTF: the prebuilt core's memory functions come without types, and the kernel refuses BTF with a hole in it.
-    let linker = format!("-Clinker={}", linker.display());
-    let cargo = toolchain.cargo(workspace).env("CARGO_ENCODED_RUSTFLAGS", linker);
-    let cargo = match toolchain {
+    let linker = format!("-Clinker={}", ready.bpf_linker.display());
+    let cargo = ready.toolchain.cargo(workspace).env("CARGO_ENCODED_RUSTFLAGS", linker);
+    let cargo = match ready.toolchain {
         BpfToolchain::Nightly { .. } => cargo.args(["build", "-Zbuild-std=core"]),
         // aya-ebpf needs unstable features: assembly for an experimental architecture, among others.
         BpfToolchain::Prebuilt { .. } => cargo.env("RUSTC_BOOTSTRAP", "1").arg("build"),
     };
-    cargo.args(["--package", "nva-ebpf", "--release", "--target", BPF_TARGET, "--target-dir"]).arg(&build_dir).run()?;
-    copy_if_changed(&build_dir.join(BPF_TARGET).join("release/nva-ebpf"), &workspace.bpf_object())
+    let cargo = cargo.args(["--package", "nva-ebpf", "--bin", name, "--release", "--target", BPF_TARGET]);
+    cargo.arg("--target-dir").arg(&build_dir).run()?;
+    Ok(build_dir.join(BPF_TARGET).join("release").join(name))
+}
+
+/// Builds a program of tests or benchmarks, `kind`, by these arguments of cargo's, and says where it is.
+///
+/// # Errors
+/// When it cannot be built.
+pub fn program_of(workspace: &Workspace, args: &[&str], kind: &str) -> Result<PathBuf> {
+    let build = || workspace.cargo().args(args).arg("--no-run");
+    build().run()?;
+    let messages = build().arg("--message-format=json").probe().context("cargo does not say what it has built")?;
+    executable(&messages, kind).with_context(|| format!("`cargo {}` has built no program", args.join(" ")))
+}
+
+/// The one program of this kind in cargo's messages, which are lines of JSON.
+fn executable(messages: &str, kind: &str) -> Option<PathBuf> {
+    let kind = format!("\"kind\":[\"{kind}\"]");
+    let programs = messages.lines().filter(|line| line.contains(&kind));
+    let mut paths = programs.filter_map(|line| line.split_once("\"executable\":\"")?.1.split_once('"'));
+    paths.next().map(|(path, _)| PathBuf::from(path))
 }
 
 /// Leaves the time of the file alone if the content is the same: `nva` is built again only for a new object.
@@ -73,5 +103,17 @@ mod tests {
         copy_if_changed(&from, &to).expect("a new object");
         assert_eq!(fs::read(&to).expect("the copy"), b"two");
         assert_ne!(fs::metadata(&to).and_then(|m| m.modified()).expect("a time"), long_ago);
+    }
+
+    #[test]
+    fn the_program_is_found_in_cargos_messages() {
+        let library =
+            r#"{"reason":"compiler-artifact","target":{"kind":["lib"],"name":"nva_tests"},"executable":null}"#;
+        let program = r#"{"target":{"kind":["bin"],"name":"nva-lab"},"executable":"/t/release/nva-lab"}"#;
+        let tests = r#"{"target":{"kind":["test"],"name":"dataplane"},"executable":"/t/release/deps/dataplane-1f"}"#;
+        let messages = [library, program, tests].join("\n");
+        assert_eq!(executable(&messages, "test"), Some(PathBuf::from("/t/release/deps/dataplane-1f")));
+        assert_eq!(executable(&messages, "bench"), None);
+        assert_eq!(executable(library, "lib"), None);
     }
 }

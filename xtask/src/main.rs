@@ -3,6 +3,7 @@
 //! Each subcommand is a module; [`cmd`] runs other programs and says so, [`workspace`] knows where things are. Nothing
 //! here is part of `nva` itself.
 
+mod bench;
 mod build;
 mod cmd;
 mod kernels;
@@ -77,6 +78,11 @@ enum Command {
         #[command(flatten)]
         options: kernels::Options,
     },
+    /// Set up, build, and measure
+    Bench {
+        #[command(subcommand)]
+        bench: bench::Bench,
+    },
     /// Check layers, purity, sizes, sleeping tests and the like
     Tidy {
         /// Print instead which clauses of RFCs the sources cite, and where
@@ -116,6 +122,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Build => build::run(&workspace).map(|_| ExitCode::SUCCESS),
         Command::Test { only, data } => test::run(&workspace, &only, data.as_deref()),
         Command::Kernels { options } => kernels::run(&workspace, &options),
+        Command::Bench { bench } => bench::run(&workspace, &bench),
         Command::Tidy { rfc: true } => tidy::print_rfc(&workspace).map(|()| ExitCode::SUCCESS),
         Command::Tidy { rfc: false } => tidy::run(&workspace).map(|()| ExitCode::SUCCESS),
         Command::Load { interface, args } => lab::load(&workspace, &interface, &args),
@@ -138,6 +145,7 @@ mod tests {
             | Command::Load { .. }
             | Command::Test { .. }
             | Command::Kernels { .. }
+            | Command::Bench { .. }
             | Command::Tidy { .. } => {
                 panic!("nothing is passed on by these")
             }

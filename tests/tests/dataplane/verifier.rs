@@ -61,7 +61,7 @@ fn signals_do_not_keep_programs_from_being_loaded() {
                 while loading.load(Ordering::Relaxed) {
                     pthread_kill(loader, Signal::SIGUSR1).expect("a signal to the thread that loads");
                     sent.fetch_add(1, Ordering::Relaxed);
-                    thread::sleep(Duration::from_micros(200));
+                    thread::park_timeout(Duration::from_micros(200));
                 }
             });
             while sent.load(Ordering::Relaxed) == 0 {

@@ -28,6 +28,9 @@ const CONSOLE_TAIL: usize = 60;
 /// The NICs by the last octet of their MACs (`tests/src/guest/place.rs` sorts them by it), and the hub of each.
 const NICS: [(u8, u8); 5] = [(1, 0), (2, 1), (3, 0), (4, 1), (5, 0)];
 
+/// What cargo builds the tests of the data plane by.
+const DATAPLANE_TESTS: [&str; 6] = ["test", "--release", "--package", "nva-tests", "--test", "dataplane"];
+
 /// Which kernels, and how.
 #[derive(Args)]
 pub struct Options {
@@ -59,7 +62,7 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
     let programs = [
         (workspace.release_binary("nva"), "nva"),
         (workspace.release_binary("nva-guest"), "nva-guest"),
-        (dataplane_tests(workspace)?, "dataplane"),
+        (build::program_of(workspace, &DATAPLANE_TESTS, "test")?, "dataplane"),
     ];
     let mut reports = Vec::new();
     for kernel in chosen(workspace, &options.deb)? {
@@ -95,24 +98,6 @@ fn chosen(workspace: &Workspace, packages: &[PathBuf]) -> Result<Vec<Kernel>> {
         trees.extend(kernels::SERIES.map(|series| kernels::tree(workspace, series)));
     }
     trees.into_iter().map(|tree| Ok(Kernel { release: kernels::release(&tree)?, tree })).collect()
-}
-
-/// Builds the tests of the data plane, and finds the program.
-fn dataplane_tests(workspace: &Workspace) -> Result<PathBuf> {
-    let build = || {
-        let cargo = workspace.cargo().args(["test", "--no-run", "--release", "--package", "nva-tests"]);
-        cargo.args(["--test", "dataplane"])
-    };
-    build().run()?;
-    let messages = build().arg("--message-format=json").probe().context("cargo does not say what it has built")?;
-    executable(&messages).context("cargo has built no tests of the data plane")
-}
-
-/// The one program in cargo's messages, which are lines of JSON.
-fn executable(messages: &str) -> Option<PathBuf> {
-    let tests = messages.lines().filter(|line| line.contains("\"kind\":[\"test\"]"));
-    let mut paths = tests.filter_map(|line| line.split_once("\"executable\":\"")?.1.split_once('"'));
-    paths.next().map(|(path, _)| PathBuf::from(path))
 }
 
 /// Runs the machine until it switches itself off, panics, or is out of time.
@@ -160,20 +145,4 @@ fn tail(path: &Path) -> String {
     let text = String::from_utf8_lossy(&text);
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(CONSOLE_TAIL)..].join("\n")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_program_is_found_in_cargos_messages() {
-        let library =
-            r#"{"reason":"compiler-artifact","target":{"kind":["lib"],"name":"nva_tests"},"executable":null}"#;
-        let program = r#"{"target":{"kind":["bin"],"name":"nva-lab"},"executable":"/t/release/nva-lab"}"#;
-        let tests = r#"{"target":{"kind":["test"],"name":"dataplane"},"executable":"/t/release/deps/dataplane-1f"}"#;
-        let messages = [library, program, tests].join("\n");
-        assert_eq!(executable(&messages), Some(PathBuf::from("/t/release/deps/dataplane-1f")));
-        assert_eq!(executable(library), None);
-    }
 }
