@@ -25,4 +25,4 @@ pub use tables::{
 };
 
 /// The version of everything in this crate. Pinned maps live in a directory of this version and are never read by another.
-pub const LAYOUT_VERSION: u32 = 3;
+pub const LAYOUT_VERSION: u32 = 4;

@@ -1,7 +1,7 @@
 //! From a destination to a group.
 
 use nva_common::header::Address6;
-use nva_common::table6::{MAX_DEPTH, NODE_WORDS, ROOT_BITS, ROOT_ENTRIES, STRIDE, Word6, run_of};
+use nva_common::table6::{Entry6, LIST_ENTRIES, MAX_DEPTH, NODE_WORDS, ROOT_BITS, ROOT_ENTRIES, STRIDE, Word6, run_of};
 use nva_common::{BLOCK_ENTRIES, DEFAULT_GROUP, DEFAULT_GROUP_6, PART_ENTRIES, entry_block};
 
 use crate::maps::{NODES_6, ROOT_6, TABLE_8, TABLE_24};
@@ -21,8 +21,8 @@ pub fn group(destination: u32) -> Option<u32> {
     Some(unsafe { block.add(index).read_volatile() })
 }
 
-/// The group of an IPv6 destination; the default route's where no longer prefix matches. One load for the root, and one for
-/// each node.
+/// The group of an IPv6 destination; the default route's where no longer prefix matches. One load for the root, one for
+/// each node, and two for each prefix in a list.
 #[inline(always)]
 pub fn group6(destination: Address6) -> Option<u32> {
     let root = ROOT_6.get_ptr(0)?.cast::<u64>();
@@ -38,11 +38,28 @@ pub fn group6(destination: Address6) -> Option<u32> {
         word = unsafe { block.add(position as usize & (NODE_WORDS - 1)).read_volatile() };
         rest = shifted(rest, STRIDE);
     }
-    match Word6::from_word(word) {
-        Word6::Leaf(0) => Some(DEFAULT_GROUP_6),
-        Word6::Leaf(group) => Some(group),
-        Word6::Node { .. } => None,
+    let group = match Word6::from_word(word) {
+        Word6::Leaf(group) => group,
+        Word6::List { first, .. } => listed(first, destination.high)?,
+        Word6::Node { .. } => return None,
+    };
+    Some(if group == 0 { DEFAULT_GROUP_6 } else { group })
+}
+
+/// The group of the first prefix in a list that covers the address: its last one does.
+#[inline(always)]
+fn listed(first: u32, high: u64) -> Option<u32> {
+    let block = NODES_6.get_ptr(first / NODE_WORDS as u32)?.cast::<u64>();
+    for entry in 0..LIST_ENTRIES {
+        let at = (first as usize + 2 * entry) & (NODE_WORDS - 2);
+        // SAFETY: both indexes are below the number of words. Volatile: user space writes while we read.
+        let words = unsafe { [block.add(at).read_volatile(), block.add(at + 1).read_volatile()] };
+        let entry = Entry6::from_words(words);
+        if entry.covers(high) {
+            return Some(entry.group);
+        }
     }
+    None
 }
 
 /// The address without its first bits.

@@ -26,7 +26,7 @@ pub struct Capacity {
     /// /24s that can hold prefixes longer than /24; 1 KiB each.
     pub blocks: u32,
     /// Blocks of the nodes that hold IPv6 prefixes longer than /18; 256 octets each. A whole Internet table (derived from a
-    /// RIS peer's of May 2026: 246,175 prefixes) needs 21,000 to 26,000.
+    /// RIS peer's of May 2026: 246,175 prefixes) needs 19,500.
     pub nodes: u32,
     /// Next-hop groups, among them one for each prefix that is local or dropped; 304 octets each, and 32 for each CPU.
     pub groups: u32,

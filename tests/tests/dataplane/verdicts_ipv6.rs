@@ -351,18 +351,18 @@ fn the_default_routes_of_both_families_are_two() {
 fn what_does_not_fit_goes_to_the_kernel() {
     let router = Router::new();
     router.ns.run(|| {
-        // Of the nodes that lead from the root's 18 bits to a /49, one block holds those of one size only.
+        // Of the nodes that lead from the root's 18 bits to a /65, one block holds those of one size only.
         let mut dataplane = router.open(Capacity { nodes: 1, ..Capacity::default() });
         let mut ops = router.ports();
         let via = GroupState::Forward(vec![router.member(router.egress, 9, OUT_MAC, 1500)]);
         ops.extend(route(1, "2001::/16", via));
-        ops.extend(route(2, "2001:db8:1:8000::/49", GroupState::Blackhole(None)));
+        ops.extend(route(2, "2001:db8:1:0:8000::/65", GroupState::Blackhole(None)));
         assert!(dataplane.replace(&ops).expect("routes").overflowed > 0);
         let packet = to("2001:db8:1::1");
         check(&dataplane, "no node", &packet.frame(), router.ingress, (Reason::Overflow, packet.frame()));
         let other = to("2001:4000::1");
         check(&dataplane, "the root", &other.frame(), router.ingress, expected(&other, Reason::Redirect));
-        let removed = XdpOp::RemoveRoute("2001:db8:1:8000::/49".parse().expect("a prefix"));
+        let removed = XdpOp::RemoveRoute("2001:db8:1:0:8000::/65".parse().expect("a prefix"));
         assert_eq!(dataplane.apply(&[removed]).expect("a route less").overflowed, 0);
         check(&dataplane, "it fits", &packet.frame(), router.ingress, expected(&packet, Reason::Redirect));
     });

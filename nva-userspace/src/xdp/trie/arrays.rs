@@ -1,11 +1,11 @@
-//! The words of nodes: where they lie, and which may be used.
+//! The words of nodes and lists: where they lie, and which may be used.
 //!
-//! A block holds the words of nodes of one size only, a power of two, so that none crosses its end and a block without nodes
-//! is free for any size.
+//! A block holds the words of nodes and lists of one size only, a power of two, so that none crosses its end and a block
+//! without any is free for any size.
 
 use std::collections::BTreeSet;
 
-use nva_common::table6::{MAX_DEPTH, NODE_WORDS, Word6};
+use nva_common::table6::{Entry6, LIST_ENTRIES, MAX_DEPTH, NODE_WORDS, Word6};
 
 use crate::xdp::memory::Memory;
 
@@ -20,9 +20,9 @@ pub struct Arrays<N> {
     free: Vec<u32>,
     /// Blocks that may have room for one more, by size. Some may have become full, or something else.
     roomy: [Vec<u32>; SIZES],
-    /// Nodes that left the table, by their first word.
+    /// Nodes and lists that left the table, by their first word.
     retired: Vec<u32>,
-    /// Nodes of a former process that were not asked for so far, by their first word.
+    /// Nodes and lists of a former process that were not asked for so far, by their first word.
     adopted: BTreeSet<u32>,
     overflowed: usize,
     written: u64,
@@ -31,9 +31,9 @@ pub struct Arrays<N> {
 /// What is in a block of words.
 #[derive(Clone, Copy, Debug, Default)]
 struct Block {
-    /// Words of each node, as a power of two.
+    /// Words of each node or list, as a power of two.
     size: usize,
-    /// The nodes that are in use, by position.
+    /// Those that are in use, by position.
     used: u32,
 }
 
@@ -93,8 +93,7 @@ impl<N: Memory<u64>> Arrays<N> {
                 self.write(first, distinct);
                 return Some(old);
             }
-            Word6::Node { first, .. } => self.retired.push(first),
-            Word6::Leaf(_) => {}
+            Word6::Node { .. } | Word6::List { .. } | Word6::Leaf(_) => self.retire(old),
         }
         match distinct {
             [word] => Some(Word6::from_word(*word)),
@@ -106,6 +105,41 @@ impl<N: Memory<u64>> Arrays<N> {
         }
     }
 
+    /// The same for a list of these entries.
+    pub fn place_list(&mut self, old: Word6, list: &[Entry6]) -> Option<Word6> {
+        let mut words = [0; NODE_WORDS];
+        let words = words.get_mut(..2 * list.len())?;
+        for (pair, entry) in words.chunks_mut(2).zip(list) {
+            pair.copy_from_slice(&entry.to_words());
+        }
+        if let Word6::List { first, entries } = old
+            && entries as usize == list.len()
+            && list.iter().zip((first..).step_by(2)).all(|(entry, at)| self.has_prefix(at, *entry))
+        {
+            // Only groups differ, each of which is in one word.
+            self.write(first, words);
+            return Some(old);
+        }
+        self.retire(old);
+        let first = self.take(size_of_node(words.len()))?;
+        self.write(first, words);
+        Some(Word6::List { first, entries: list.len() as u32 })
+    }
+
+    /// A word is not led to any more.
+    pub fn retire(&mut self, word: Word6) {
+        match word {
+            Word6::Node { first, .. } | Word6::List { first, .. } => self.retired.push(first),
+            Word6::Leaf(_) => {}
+        }
+    }
+
+    /// Whether the list's entry at a position is of the same prefix.
+    fn has_prefix(&self, at: u32, entry: Entry6) -> bool {
+        let words = [self.load(at), self.load(at + 1)].map(Option::unwrap_or_default);
+        Entry6 { group: entry.group, ..Entry6::from_words(words) } == entry
+    }
+
     /// Notes the words of a table that is there, and that are to be claimed or retired.
     pub fn adopt(&mut self, word: Word6) {
         self.adopt_to(word, MAX_DEPTH);
@@ -113,9 +147,13 @@ impl<N: Memory<u64>> Arrays<N> {
 
     /// The same to a depth: what a program never comes to is not ours either.
     fn adopt_to(&mut self, word: Word6, depth: u32) {
-        let Word6::Node { first, runs } = word else { return };
-        let Some(below) = depth.checked_sub(1) else { return };
-        let (block, size) = (first / NODE_WORDS as u32, size_of_node(runs.count_ones() as usize));
+        let (first, words, is_node) = match word {
+            Word6::Node { first, runs } => (first, runs.count_ones(), true),
+            Word6::List { first, entries } if entries as usize <= LIST_ENTRIES => (first, 2 * entries, false),
+            Word6::List { .. } | Word6::Leaf(_) => return,
+        };
+        let Some(below) = depth.checked_sub(u32::from(is_node)) else { return };
+        let (block, size) = (first / NODE_WORDS as u32, size_of_node(words as usize));
         let offset = first % NODE_WORDS as u32;
         let Some(found) = self.blocks.get_mut(block as usize) else { return };
         // A table that is not as we would have written it: what cannot be is left alone, and written anew.
@@ -123,7 +161,7 @@ impl<N: Memory<u64>> Arrays<N> {
             return;
         }
         *found = Block { size, used: found.used | 1 << (offset >> size) };
-        for position in first..first.saturating_add(runs.count_ones()) {
+        for position in first..first.saturating_add(if is_node { words } else { 0 }) {
             if let Some(word) = self.load(position) {
                 self.adopt_to(Word6::from_word(word), below);
             }
@@ -143,10 +181,10 @@ impl<N: Memory<u64>> Arrays<N> {
         }
     }
 
-    /// Whether this is a node of a former process that nobody has claimed; now it is the caller's.
+    /// Whether this is a node or list of a former process that nobody has claimed; now it is the caller's.
     pub fn claim(&mut self, word: Word6) -> bool {
         match word {
-            Word6::Node { first, .. } => self.adopted.remove(&first),
+            Word6::Node { first, .. } | Word6::List { first, .. } => self.adopted.remove(&first),
             Word6::Leaf(_) => false,
         }
     }
@@ -234,7 +272,7 @@ impl<N: Memory<u64>> Arrays<N> {
     }
 }
 
-/// The size of a node with so many words, as a power of two.
+/// The size of a node or list with so many words, as a power of two.
 fn size_of_node(words: usize) -> usize {
     words.next_power_of_two().ilog2() as usize
 }

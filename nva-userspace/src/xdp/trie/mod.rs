@@ -1,5 +1,5 @@
-//! The writer of the IPv6 table: a word for the first 18 bits of an address, and below it nodes of five bits each
-//! ([`nva_common::table6`]).
+//! The writer of the IPv6 table: a word for the first 18 bits of an address, and below it nodes of five bits each, or lists
+//! of the few prefixes that there are ([`nva_common::table6`]).
 //!
 //! Readers run all the time. A word is switched as a whole and only ever leads to what is complete; words that left the
 //! table are used again only after a grace period, of which the caller says when it has passed. A table that comes from a
@@ -13,11 +13,11 @@ mod tests;
 
 use std::collections::HashMap;
 
-use nva_common::table6::{MAX_DEPTH, ROOT_BITS, ROOT_ENTRIES, STRIDE, Word6, run_of};
+use nva_common::table6::{Entry6, LIST_ENTRIES, MAX_DEPTH, ROOT_BITS, ROOT_ENTRIES, STRIDE, Word6, run_of};
 use nva_common::{DEFAULT_GROUP_6, OVERFLOW_GROUP};
 
 use self::arrays::Arrays;
-use self::node::Node;
+use self::node::{Change, Node, Place};
 use super::memory::Memory;
 
 /// The bits of an address below the root's.
@@ -91,7 +91,10 @@ impl<R: Memory<u64>, N: Memory<u64>> Trie<R, N> {
         }
         for (index, cover) in covers.into_iter().enumerate() {
             let word = match self.nodes.get_mut(&(index as u32)) {
-                Some(node) => node.adopt(Word6::from_word(self.root.load(index)), cover, &mut self.arrays),
+                Some(node) => {
+                    let found = Word6::from_word(self.root.load(index));
+                    node.adopt(found, cover, place(index as u32), &mut self.arrays)
+                }
                 None => Word6::Leaf(cover),
             };
             self.settle(index, word);
@@ -115,10 +118,20 @@ impl<R: Memory<u64>, N: Memory<u64>> Trie<R, N> {
             word = self.arrays.load(position).map_or(Word6::Leaf(OVERFLOW_GROUP), Word6::from_word);
             rest <<= STRIDE;
         }
-        match word {
-            Word6::Leaf(NO_GROUP) | Word6::Node { .. } => DEFAULT_GROUP_6,
+        let group = match word {
             Word6::Leaf(group) => group,
-        }
+            Word6::List { first, .. } => self.listed(first, (address >> u64::BITS) as u64),
+            Word6::Node { .. } => NO_GROUP,
+        };
+        if group == NO_GROUP { DEFAULT_GROUP_6 } else { group }
+    }
+
+    /// The group of the first prefix in a list that covers the address.
+    fn listed(&self, first: u32, high: u64) -> u32 {
+        let word = |position: u32| self.arrays.load(position).unwrap_or_default();
+        let positions = (0..LIST_ENTRIES as u32).map(|entry| first.wrapping_add(2 * entry));
+        let mut entries = positions.map(|at| Entry6::from_words([word(at), word(at | 1)]));
+        entries.find(|entry| entry.covers(high)).map_or(NO_GROUP, |entry| entry.group)
     }
 
     /// The length of the longest prefix that was inserted and covers the address.
@@ -163,10 +176,9 @@ impl<R: Memory<u64>, N: Memory<u64>> Trie<R, N> {
         }
         let indexes: Vec<u32> = self.nodes.keys().copied().collect();
         for index in indexes {
-            let Some(node) = self.nodes.get_mut(&index) else { continue };
-            node.retry(&mut self.arrays);
-            let word = node.word();
-            self.settle(index as usize, word);
+            if self.nodes.get_mut(&index).is_some_and(Node::retry) {
+                self.refresh(index);
+            }
         }
     }
 
@@ -194,15 +206,14 @@ impl<R: Memory<u64>, N: Memory<u64>> Trie<R, N> {
         if group.is_none() && !self.nodes.contains_key(&index) {
             return None;
         }
-        let cover = self.cover(index).map_or(NO_GROUP, |(_, group)| group);
-        let node = self.nodes.entry(index).or_insert_with(|| Node::new(cover));
-        let old = node.change(rest, length, group, self.synchronised.then_some(&mut self.arrays));
-        let word = node.word();
-        if node.is_empty() {
-            self.nodes.remove(&index);
+        let node = self.nodes.entry(index).or_insert_with(|| Node::new(NO_GROUP));
+        let old = node.change(Change { rest, length, group, is_long: ROOT_BITS + length > u64::BITS });
+        let is_empty = node.is_empty();
+        if self.synchronised && old != group {
+            self.refresh(index);
         }
-        if self.synchronised {
-            self.settle(index as usize, word);
+        if is_empty {
+            self.nodes.remove(&index);
         }
         old
     }
@@ -211,7 +222,7 @@ impl<R: Memory<u64>, N: Memory<u64>> Trie<R, N> {
     fn refresh(&mut self, index: u32) {
         let cover = self.cover(index).map_or(NO_GROUP, |(_, group)| group);
         let word = match self.nodes.get_mut(&index) {
-            Some(node) => node.cover(cover, &mut self.arrays),
+            Some(node) => node.render(cover, place(index), &mut self.arrays),
             None => Word6::Leaf(cover),
         };
         self.settle(index as usize, word);
@@ -231,6 +242,11 @@ impl<R: Memory<u64>, N: Memory<u64>> Trie<R, N> {
             |length: u32| self.short[length as usize].get(&(index >> (ROOT_BITS - length) << (ROOT_BITS - length)));
         (1..=ROOT_BITS).rev().find_map(|length| Some((length, *prefixes(length)?)))
     }
+}
+
+/// Where the node below a word of the root is.
+fn place(index: u32) -> Place {
+    Place { path: u128::from(index) << BELOW_ROOT, depth: ROOT_BITS }
 }
 
 /// The first [`STRIDE`] bits.

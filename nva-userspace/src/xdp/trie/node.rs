@@ -1,7 +1,7 @@
 //! A node of the trie as the writer knows it: the prefixes that end in it, the nodes below, and the word that stands for it.
 
 use nva_common::OVERFLOW_GROUP;
-use nva_common::table6::{NODE_WORDS, STRIDE, Word6, run_of};
+use nva_common::table6::{Entry6, LIST_ENTRIES, NODE_WORDS, STRIDE, Word6, run_of};
 
 use super::arrays::Arrays;
 use super::{NO_GROUP, slot};
@@ -10,105 +10,155 @@ use crate::xdp::memory::Memory;
 /// Five bits of an address, below others.
 #[derive(Debug)]
 pub struct Node {
-    /// What leads here: a leaf where all below is the same, or has no room in the table.
-    word: Word6,
+    /// What leads here: a leaf where all below is the same, or has no room in the table. `None` if nothing does, because a
+    /// list above has all that is here, or because it was not asked for yet.
+    word: Option<Word6>,
     overflowed: bool,
+    /// Something here or below has changed since that word was made.
+    stale: bool,
     /// The group of the longest prefix above.
     cover: u32,
     /// The prefixes that end here, by how many of the node's bits they have and by their first slot.
     prefixes: Vec<(u32, u32, u32)>,
     /// The nodes below, by slot.
     children: Vec<(u32, Node)>,
+    /// How many prefixes end here or below.
+    count: u32,
+    /// How many of them look at more than an address's first 64 bits.
+    long: u32,
+}
+
+/// Where a node is.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    /// The bits of an address that lead there, and zeros behind them.
+    pub path: u128,
+    /// How many these are.
+    pub depth: u32,
+}
+
+impl Place {
+    fn below(self, slot: u32) -> Place {
+        Place { path: self.path | self.bits(slot), depth: self.depth + STRIDE }
+    }
+
+    /// A slot of the node there, as bits of an address.
+    fn bits(self, slot: u32) -> u128 {
+        u128::from(slot) << (u128::BITS - self.depth - STRIDE)
+    }
+}
+
+/// A prefix that is set or removed.
+#[derive(Clone, Copy, Debug)]
+pub struct Change {
+    /// What is left of its address below a node.
+    pub rest: u128,
+    /// How many bits of that it has.
+    pub length: u32,
+    /// Its group from now on, if it has one.
+    pub group: Option<u32>,
+    /// It looks at more than an address's first 64 bits.
+    pub is_long: bool,
 }
 
 impl Node {
     /// A node without prefixes, below a prefix with this group.
     pub fn new(cover: u32) -> Node {
-        Node { word: Word6::Leaf(cover), overflowed: false, cover, prefixes: Vec::new(), children: Vec::new() }
-    }
-
-    /// What leads here.
-    pub fn word(&self) -> Word6 {
-        self.word
+        Node {
+            word: None,
+            overflowed: false,
+            stale: true,
+            cover,
+            prefixes: Vec::new(),
+            children: Vec::new(),
+            count: 0,
+            long: 0,
+        }
     }
 
     /// Whether it is of no use.
     pub fn is_empty(&self) -> bool {
-        self.prefixes.is_empty() && self.children.is_empty()
+        self.count == 0
     }
 
-    /// Sets or removes a prefix: what is left of its address, and how many bits of it. Returns its group before. Without
-    /// arrays, it is only noted.
-    pub fn change<N: Memory<u64>>(
-        &mut self,
-        rest: u128,
-        length: u32,
-        group: Option<u32>,
-        mut arrays: Option<&mut Arrays<N>>,
-    ) -> Option<u32> {
-        let at = slot(rest);
-        let old = if length <= STRIDE {
-            self.set(length, at, group)
+    /// Notes that a prefix is set or removed; [`Node::render`] brings it into the table. Returns its group before.
+    pub fn change(&mut self, change: Change) -> Option<u32> {
+        let at = slot(change.rest);
+        let old = if change.length <= STRIDE {
+            self.set(change.length, at, change.group)
         } else {
-            let place = match self.children.binary_search_by_key(&at, |(slot, _)| *slot) {
-                Ok(place) => place,
-                Err(_) if group.is_none() => return None,
+            let below = Change { rest: change.rest << STRIDE, length: change.length - STRIDE, ..change };
+            match self.children.binary_search_by_key(&at, |(slot, _)| *slot) {
+                Ok(place) => self.children[place].1.change(below),
+                Err(_) if change.group.is_none() => None,
                 Err(place) => {
-                    let cover = self.leaves()[at as usize];
-                    self.children.insert(place, (at, Node::new(cover)));
-                    place
+                    let mut child = Node::new(NO_GROUP);
+                    let old = child.change(below);
+                    self.children.insert(place, (at, child));
+                    old
                 }
-            };
-            let (_, child) = &mut self.children[place];
-            let old = child.change(rest << STRIDE, length - STRIDE, group, arrays.as_deref_mut());
-            if child.is_empty() {
-                self.children.remove(place);
             }
-            old
         };
-        if let Some(arrays) = arrays
-            && old != group
-        {
-            self.render(arrays);
+        self.stale |= old != change.group;
+        let more = u32::from(change.group.is_some());
+        let less = u32::from(old.is_some());
+        self.count = self.count + more - less;
+        if change.is_long {
+            self.long = self.long + more - less;
         }
         old
     }
 
-    /// Follows a change of the prefixes above. Returns what leads here now.
-    pub fn cover<N: Memory<u64>>(&mut self, group: u32, arrays: &mut Arrays<N>) -> Word6 {
-        if self.cover != group {
-            self.cover = group;
-            self.render(arrays);
+    /// Makes what lies in the table what it should be below a prefix of this group, here and wherever below that depends on
+    /// it. Returns what is to lead here.
+    pub fn render<N: Memory<u64>>(&mut self, cover: u32, place: Place, arrays: &mut Arrays<N>) -> Word6 {
+        if let Some(word) = self.word
+            && !self.stale
+            && self.cover == cover
+        {
+            return word;
         }
-        self.word
-    }
-
-    /// Takes over what a former process had here, and makes it what it should be. Returns what leads here now.
-    pub fn adopt<N: Memory<u64>>(&mut self, found: Word6, cover: u32, arrays: &mut Arrays<N>) -> Word6 {
-        self.word = if arrays.claim(found) { found } else { Word6::Leaf(NO_GROUP) };
         self.cover = cover;
-        let leaves = self.leaves();
-        for (slot, child) in &mut self.children {
-            let below = match self.word {
-                Word6::Node { first, runs } => arrays.load(first + run_of(runs, *slot)),
-                Word6::Leaf(_) => None,
-            };
-            child.adopt(below.map_or(Word6::Leaf(NO_GROUP), Word6::from_word), leaves[*slot as usize], arrays);
+        self.drop_empty(arrays);
+        if self.is_list() {
+            self.children.iter_mut().for_each(|(_, child)| child.withdraw(arrays));
+        } else {
+            let leaves = self.leaves();
+            for (slot, child) in &mut self.children {
+                child.render(leaves[*slot as usize], place.below(*slot), arrays);
+            }
         }
-        self.place(&leaves, arrays);
-        self.word
+        self.settle(place, arrays)
     }
 
-    /// Tries again to find room for what overflowed. Whether anything changed.
-    pub fn retry<N: Memory<u64>>(&mut self, arrays: &mut Arrays<N>) -> bool {
-        let mut changed = self.overflowed;
+    /// Takes over what a former process had here, and makes it what it should be below a prefix of this group. Returns what is
+    /// to lead here.
+    pub fn adopt<N: Memory<u64>>(&mut self, found: Word6, cover: u32, place: Place, arrays: &mut Arrays<N>) -> Word6 {
+        let found = if arrays.claim(found) { found } else { Word6::Leaf(NO_GROUP) };
+        self.word = Some(found);
+        self.cover = cover;
+        self.drop_empty(arrays);
+        if !self.is_list() {
+            let leaves = self.leaves();
+            for (slot, child) in &mut self.children {
+                let below = match found {
+                    Word6::Node { first, runs } => arrays.load(first + run_of(runs, *slot)),
+                    Word6::List { .. } | Word6::Leaf(_) => None,
+                };
+                let below = below.map_or(Word6::Leaf(NO_GROUP), Word6::from_word);
+                child.adopt(below, leaves[*slot as usize], place.below(*slot), arrays);
+            }
+        }
+        self.settle(place, arrays)
+    }
+
+    /// Has what overflowed tried again by the next [`Node::render`]. Whether there is such a thing.
+    pub fn retry(&mut self) -> bool {
         for (_, child) in &mut self.children {
-            changed |= child.retry(arrays);
+            self.stale |= child.retry();
         }
-        if changed {
-            self.render(arrays);
-        }
-        changed
+        self.stale |= self.overflowed;
+        self.stale
     }
 
     /// How many of the bits that are left the longest prefix has that ends here or below.
@@ -133,6 +183,30 @@ impl Node {
         }
     }
 
+    /// Nodes below that have become empty leave the table.
+    fn drop_empty<N: Memory<u64>>(&mut self, arrays: &mut Arrays<N>) {
+        self.children.retain_mut(|(_, child)| {
+            if child.is_empty() {
+                child.withdraw(arrays);
+            }
+            !child.is_empty()
+        });
+    }
+
+    /// Nothing leads here any more, nor to what is below.
+    fn withdraw<N: Memory<u64>>(&mut self, arrays: &mut Arrays<N>) {
+        let Some(word) = self.word.take() else { return };
+        arrays.retire(word);
+        arrays.note_overflow(std::mem::take(&mut self.overflowed), false);
+        self.children.iter_mut().for_each(|(_, child)| child.withdraw(arrays));
+    }
+
+    /// Whether a list has it all. Without nodes below, a node's own words are found sooner.
+    fn is_list(&self) -> bool {
+        // One entry is the cover's.
+        !self.children.is_empty() && self.long == 0 && (self.count as usize) < LIST_ENTRIES
+    }
+
     /// Each slot's group, as the prefixes that end here or above have it.
     fn leaves(&self) -> [u32; NODE_WORDS] {
         let mut leaves = [self.cover; NODE_WORDS];
@@ -143,22 +217,45 @@ impl Node {
         leaves
     }
 
-    /// Makes what lies in the table what it should be, here and wherever below that depends on it.
-    fn render<N: Memory<u64>>(&mut self, arrays: &mut Arrays<N>) {
-        let leaves = self.leaves();
-        for (slot, child) in &mut self.children {
-            child.cover(leaves[*slot as usize], arrays);
-        }
-        self.place(&leaves, arrays);
+    /// Brings it into the table, once everything below is there.
+    fn settle<N: Memory<u64>>(&mut self, place: Place, arrays: &mut Arrays<N>) -> Word6 {
+        let old = self.word.unwrap_or(Word6::Leaf(NO_GROUP));
+        let placed = if self.is_list() {
+            arrays.place_list(old, &self.list(place))
+        } else {
+            let mut words = self.leaves().map(|group| Word6::Leaf(group).to_word());
+            for (slot, child) in &self.children {
+                words[*slot as usize] = child.word.map_or(0, Word6::to_word);
+            }
+            arrays.place(old, &words)
+        };
+        let word = placed.unwrap_or(Word6::Leaf(OVERFLOW_GROUP));
+        arrays.note_overflow(std::mem::replace(&mut self.overflowed, placed.is_none()), placed.is_none());
+        self.word = Some(word);
+        self.stale = false;
+        word
     }
 
-    fn place<N: Memory<u64>>(&mut self, leaves: &[u32; NODE_WORDS], arrays: &mut Arrays<N>) {
-        let mut words = leaves.map(|group| Word6::Leaf(group).to_word());
-        for (slot, child) in &self.children {
-            words[*slot as usize] = child.word.to_word();
-        }
-        let placed = arrays.place(self.word, &words);
-        self.word = placed.unwrap_or(Word6::Leaf(OVERFLOW_GROUP));
-        arrays.note_overflow(std::mem::replace(&mut self.overflowed, placed.is_none()), placed.is_none());
+    /// The prefixes here and below, the longest first, and what covers the rest.
+    fn list(&self, place: Place) -> Vec<Entry6> {
+        let mut list = vec![entry(place.path, place.depth, self.cover)];
+        self.add_to(&mut list, place);
+        list.sort_by_key(|entry| entry.ignored);
+        list
     }
+
+    fn add_to(&self, list: &mut Vec<Entry6>, place: Place) {
+        let here = self.prefixes.iter();
+        list.extend(
+            here.map(|(length, first, group)| entry(place.path | place.bits(*first), place.depth + length, *group)),
+        );
+        for (slot, child) in &self.children {
+            child.add_to(list, place.below(*slot));
+        }
+    }
+}
+
+/// A prefix of at most 64 bits.
+fn entry(address: u128, length: u32, group: u32) -> Entry6 {
+    Entry6 { prefix: (address >> u64::BITS) as u64, ignored: u64::BITS - length, group }
 }

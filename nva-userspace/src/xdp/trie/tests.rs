@@ -203,12 +203,13 @@ proptest! {
     /// Whatever was left there, the table becomes what it should be, and no word is used twice.
     #[test]
     fn nonsense_is_overwritten(
-        words in prop::collection::vec((0usize..64, 0u32..140, any::<u32>()), 1..60),
+        words in prop::collection::vec((0usize..64, 0u32..140, any::<u32>(), any::<bool>()), 1..60),
         changes in any_changes(),
     ) {
         let (mut root, mut nodes) = (vec![0; ROOT_ENTRIES], vec![0; 64 * NODE_WORDS]);
-        for (place, first, runs) in words {
-            let word = Word6::Node { first: first * 16, runs: runs | 1 }.to_word();
+        for (place, first, runs, is_node) in words {
+            let list = Word6::List { first: first * 16, entries: if runs % 3 == 0 { runs >> 1 | 1 } else { 1 + runs % 8 } };
+            let word = if is_node { Word6::Node { first: first * 16, runs: runs | 1 } } else { list }.to_word();
             if place < 8 { root[place * 0x5000] = word } else { nodes[place * 31] = word }
         }
         let (mut table, mut model) = (Trie::new(root, nodes), Model::default());
@@ -347,9 +348,16 @@ fn a_reader_never_sees_anything_but_before_and_after() {
 /// As the BPF program reads.
 fn read(root: &[u64], nodes: &[u64], address: u128) -> u32 {
     let (mut word, mut rest) = (root[(address >> BELOW_ROOT) as usize], address << ROOT_BITS);
+    let seen = |group| if group == NO_GROUP { DEFAULT_GROUP_6 } else { group };
     loop {
         match Word6::from_word(word) {
-            Word6::Leaf(group) => return if group == NO_GROUP { DEFAULT_GROUP_6 } else { group },
+            Word6::Leaf(group) => return seen(group),
+            Word6::List { first, entries } => {
+                let words = &nodes[first as usize..][..2 * entries as usize];
+                let mut list = words.as_chunks().0.iter().map(|words| Entry6::from_words(*words));
+                let covers = |entry: &Entry6| entry.covers((address >> 64) as u64);
+                return seen(list.find(covers).expect("the last entry covers everything").group);
+            }
             Word6::Node { first, runs } => word = nodes[(first + run_of(runs, slot(rest))) as usize],
         }
         rest <<= STRIDE;
