@@ -103,27 +103,25 @@ impl<T: Memory, B: Memory> Dir24<T, B> {
     /// Makes every word what it should be, and touches no word that is.
     pub fn synchronise(&mut self) {
         self.depths.fill(0);
-        for length in 1..=24u8 {
-            for address in self.short[usize::from(length)].keys() {
+        let mut covers = vec![DEFAULT_GROUP; self.table.words()];
+        for (length, prefixes) in (0u8..).zip(&self.short) {
+            for (address, group) in prefixes {
                 let first = (address >> 8) as usize;
-                self.depths[first..first + (1 << (24 - length))].fill(length);
+                let words = first..first + (1 << (24 - length));
+                self.depths[words.clone()].fill(length);
+                covers[words].fill(*group);
             }
         }
         self.synchronised = true;
-        let with_blocks: BTreeSet<u32> = self.long.keys().map(|(address, _)| address >> 8).collect();
-        // Neighbouring words mostly have the same cover: look it up once.
-        let mut run = ((0, 0), DEFAULT_GROUP);
-        for index in 0..self.table.words() as u32 {
-            let depth = self.depths[index as usize];
-            let key = (depth, network(index << 8, depth));
-            if key != run.0 {
-                run = (key, self.cover(index));
-            }
-            if with_blocks.contains(&index) {
+        let mut with_blocks: Vec<u32> = self.long.keys().map(|(address, _)| address >> 8).collect();
+        with_blocks.dedup();
+        let mut with_blocks = with_blocks.into_iter().peekable();
+        for (index, cover) in (0u32..).zip(covers) {
+            if with_blocks.next_if_eq(&index).is_some() {
                 // Without a block, the /24 is among the overflowed.
                 self.repaint(index).unwrap_or_default();
             } else {
-                self.settle(index, run.1);
+                self.settle(index, cover);
             }
         }
     }
