@@ -20,6 +20,8 @@ pub(super) struct Entry {
     pub(super) held: Held<Via>,
     /// Found in the kernel at the start, and not wanted so far.
     pub(super) adopted: bool,
+    /// It is queued to be looked at.
+    pub(super) queued: bool,
 }
 
 impl Entry {

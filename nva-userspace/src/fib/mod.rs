@@ -10,6 +10,7 @@ mod held;
 pub mod mirror;
 mod objects;
 mod pin;
+mod queue;
 mod resolve;
 mod shares;
 mod table;

@@ -1,7 +1,7 @@
 //! What prefixes have in common: those that are wanted through the same next hops lead to the same ways out, and move
 //! together when these change.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::IpAddr;
 
 use super::pin::span;
@@ -31,7 +31,7 @@ pub(super) struct Share {
     /// What that comes to; no hops are routes that drop packets.
     pub(super) ways: Result<Vec<Hop>, Withheld>,
     /// The prefixes.
-    pub(super) users: BTreeSet<Prefix>,
+    pub(super) users: HashSet<Prefix>,
     /// The number of the next-hop object that stands for it in the kernel.
     pub(super) object: Option<u32>,
 }
@@ -141,7 +141,7 @@ impl Shares {
         }
         let ways = combine(&wanted, |address| self.next_hops.get(&address).map(|tracked| &tracked.ways));
         self.ids.insert(wanted.clone(), id);
-        self.shares.insert(id, Share { wanted, ways, users: BTreeSet::new(), object: None });
+        self.shares.insert(id, Share { wanted, ways, users: HashSet::new(), object: None });
         id
     }
 }

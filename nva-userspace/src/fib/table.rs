@@ -1,17 +1,23 @@
 //! The table of wanted and installed prefixes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use super::entry::Entry;
 use super::held::Step;
 use super::objects::{Objects, Observed};
 use super::pin::{Pin, span};
+use super::queue::Queue;
 use super::resolve::is_connected;
 use super::shares::{ShareId, Shares};
 use super::{Absent, FibAudit, FibConfig, FibEntry, FibItem, FibOp, FibRoute, Wanted, Withheld};
 use crate::host::{Hop, HostDelta, HostState, Via};
 use crate::net::Prefix;
+
+/// Operations that may be under way at a time.
+const MOST_UNDER_WAY: usize = 4096;
+/// Prefixes that are taken out of the queue together.
+const AT_HAND: usize = 64;
 
 /// Desired and installed routes, and what is to be done to make them the same.
 ///
@@ -23,7 +29,7 @@ use crate::net::Prefix;
 #[derive(Debug)]
 pub struct Fib {
     config: FibConfig,
-    entries: BTreeMap<Prefix, Entry>,
+    entries: HashMap<Prefix, Entry>,
     shares: Shares,
     objects: Objects,
     /// The kernel has next-hop objects.
@@ -31,12 +37,16 @@ pub struct Fib {
     pins: BTreeMap<IpAddr, Pin>,
     /// Pins to look at; they come first, so that a peer is safe before the route that would capture it is in place.
     urgent: BTreeSet<Prefix>,
-    /// Other prefixes to look at.
-    dirty: BTreeSet<Prefix>,
+    /// Other prefixes to look at: those of entries that are marked as queued.
+    dirty: Queue,
+    /// Prefixes that were taken out of that queue, to be looked at next.
+    at_hand: Vec<Prefix>,
     /// Prefixes that wait for the object that they are to name.
     waiting: BTreeSet<Prefix>,
     /// Routes found in the kernel are kept even if nobody wants them.
     holding: bool,
+    /// Operations that are not answered yet.
+    under_way: usize,
     /// Prefixes for which there is a route of ours in the kernel now and was none, or the other way round.
     arrivals: Vec<Prefix>,
 }
@@ -46,15 +56,17 @@ impl Fib {
     pub fn new(config: FibConfig) -> Fib {
         Fib {
             config,
-            entries: BTreeMap::new(),
+            entries: HashMap::new(),
             shares: Shares::default(),
             objects: Objects::new(config.protocol),
             with_objects: false,
             pins: BTreeMap::new(),
             urgent: BTreeSet::new(),
-            dirty: BTreeSet::new(),
+            dirty: Queue::default(),
+            at_hand: Vec::new(),
             waiting: BTreeSet::new(),
             holding: true,
+            under_way: 0,
             arrivals: Vec::new(),
         }
     }
@@ -163,7 +175,7 @@ impl Fib {
             self.with_objects = host.has_next_hop_objects();
             let ids: Vec<ShareId> = self.shares.ids().collect();
             ids.into_iter().for_each(|id| self.give_object(id, None, host));
-            let prefixes: Vec<Prefix> = self.entries.keys().copied().collect();
+            let prefixes: BTreeSet<Prefix> = self.entries.keys().copied().collect();
             prefixes.into_iter().for_each(|prefix| self.mark(prefix));
         }
         audit
@@ -172,10 +184,10 @@ impl Fib {
     /// BGP has converged: adopted routes that nobody wanted so far are withdrawn.
     pub fn reconcile(&mut self) {
         self.holding = false;
-        for (prefix, entry) in &mut self.entries {
-            if std::mem::take(&mut entry.adopted) {
-                self.dirty.insert(*prefix);
-            }
+        let adopted =
+            self.entries.iter_mut().filter_map(|(prefix, entry)| std::mem::take(&mut entry.adopted).then_some(*prefix));
+        for prefix in adopted.collect::<BTreeSet<Prefix>>() {
+            self.mark(prefix);
         }
     }
 
@@ -183,17 +195,27 @@ impl Fib {
     pub fn retry_failed(&mut self) {
         self.objects.retry_failed();
         let failed = self.entries.iter().filter(|(_, entry)| entry.held.failure().is_some());
-        for prefix in failed.map(|(prefix, _)| *prefix).collect::<Vec<_>>() {
+        for prefix in failed.map(|(prefix, _)| *prefix).collect::<BTreeSet<Prefix>>() {
             self.mark(prefix);
         }
     }
 
-    /// The next thing to do to the kernel, if there is any.
+    /// The next thing to do to the kernel, if there is any. Not too much of it is under way at a time: what changes again
+    /// meanwhile is done once.
     pub fn poll_op(&mut self) -> Option<FibOp> {
+        if self.under_way >= MOST_UNDER_WAY {
+            return None;
+        }
+        let op = self.next();
+        self.under_way += usize::from(op.is_some());
+        op
+    }
+
+    fn next(&mut self) -> Option<FibOp> {
         if let Some(op) = self.objects.next_op() {
             return Some(op);
         }
-        while let Some(prefix) = self.urgent.pop_first().or_else(|| self.dirty.pop_first()) {
+        while let Some(prefix) = self.urgent.pop_first().or_else(|| self.pop_dirty()) {
             if let Some(op) = self.next_op(prefix) {
                 return Some(op);
             }
@@ -203,13 +225,14 @@ impl Fib {
 
     /// The kernel's answer to an operation; the error is its own text.
     pub fn acknowledge(&mut self, op: &FibOp, result: Result<(), String>) {
+        self.under_way = self.under_way.saturating_sub(1);
         match op.item() {
             FibItem::Object(object) => {
                 if self.objects.acknowledge(object.id, result) {
-                    self.dirty.append(&mut self.waiting);
+                    self.wait_no_more();
                 }
                 if self.objects.misleads(object.id) {
-                    let users: Vec<Prefix> = self.shares.users_of(object.id).collect();
+                    let users: BTreeSet<Prefix> = self.shares.users_of(object.id).collect();
                     users.into_iter().for_each(|prefix| self.mark(prefix));
                 }
             }
@@ -217,9 +240,10 @@ impl Fib {
         }
     }
 
-    /// Every prefix that is wanted, installed or pinned.
+    /// Every prefix that is wanted, installed or pinned, in their order.
     pub fn entries(&self) -> impl Iterator<Item = FibEntry<'_>> {
-        self.entries.iter().map(|(prefix, entry)| self.view(*prefix, entry))
+        let sorted: BTreeMap<Prefix, &Entry> = self.entries.iter().map(|(prefix, entry)| (*prefix, entry)).collect();
+        sorted.into_iter().map(|(prefix, entry)| self.view(prefix, entry))
     }
 
     /// One prefix.
@@ -417,15 +441,41 @@ impl Fib {
     fn observe_object(&mut self, id: u32, host: &HostState) -> bool {
         let Observed { differs, appeared_or_went } = self.objects.observe(id, host.next_hop_object(id));
         if appeared_or_went {
-            self.dirty.append(&mut self.waiting);
+            self.wait_no_more();
         }
         differs
     }
 
-    /// Queues a prefix to be looked at.
+    /// Queues a prefix to be looked at. Of one without an entry, nothing is to be done.
     fn mark(&mut self, prefix: Prefix) {
-        let queue = if self.pinned(prefix).is_some() { &mut self.urgent } else { &mut self.dirty };
-        queue.insert(prefix);
+        if self.pinned(prefix).is_some() {
+            self.urgent.insert(prefix);
+        } else if let Some(entry) = self.entries.get_mut(&prefix)
+            && !std::mem::replace(&mut entry.queued, true)
+        {
+            self.dirty.push(prefix);
+        }
+    }
+
+    /// Takes a prefix out of the queue.
+    fn pop_dirty(&mut self) -> Option<Prefix> {
+        if self.at_hand.is_empty() {
+            self.at_hand.extend(std::iter::from_fn(|| self.dirty.pop()).take(AT_HAND));
+            // Their entries lie anywhere: like this, the processor fetches many of them at a time.
+            for prefix in &self.at_hand {
+                if let Some(entry) = self.entries.get_mut(prefix) {
+                    entry.queued = false;
+                }
+            }
+        }
+        self.at_hand.pop()
+    }
+
+    /// Objects have come or gone: prefixes that waited for one are looked at again.
+    fn wait_no_more(&mut self) {
+        for prefix in std::mem::take(&mut self.waiting) {
+            self.mark(prefix);
+        }
     }
 
     /// Looks again at the peers that a prefix covers.

@@ -40,6 +40,12 @@ fn ours(net: &str, hops: &[Hop]) -> HostRoute {
     HostRoute { metric: FibConfig::METRIC, kind, ..foreign(net, PROTOCOL_BGP, hops) }
 }
 
+/// What was done, where the order does not matter.
+fn sorted(mut done: Vec<String>) -> Vec<String> {
+    done.sort();
+    done
+}
+
 /// A kernel that does what it is told, and the daemon's view of it.
 #[derive(Debug)]
 struct Bench {
@@ -321,23 +327,23 @@ fn routes_follow_their_next_hops_ways() {
     let mut bench = Bench::new();
     bench.want("100.0.0.1/32", &["172.16.9.9"]);
     bench.want("100.0.0.2/32", &["10.0.2.101", "172.16.9.9"]);
-    assert_eq!(bench.run(), ["install 100.0.0.1/32", "install 100.0.0.2/32"]);
+    assert_eq!(sorted(bench.run()), ["install 100.0.0.1/32", "install 100.0.0.2/32"]);
 
     let way = foreign("172.16.0.0/16", 4, &[via("10.0.2.1", 2)]);
     bench.tell(HostEvent::RouteAdded(way.clone()));
-    assert_eq!(bench.run(), ["replace 100.0.0.1/32", "replace 100.0.0.2/32"]);
+    assert_eq!(sorted(bench.run()), ["replace 100.0.0.1/32", "replace 100.0.0.2/32"]);
     assert_eq!(bench.held(prefix("100.0.0.2/32")), Some(vec![via("10.0.2.1", 2), via("10.0.2.101", 2)]));
 
     bench.tell(HostEvent::LinkSet(link(2, false)));
-    assert_eq!(bench.run(), ["replace 100.0.0.1/32", "replace 100.0.0.2/32"]);
+    assert_eq!(sorted(bench.run()), ["replace 100.0.0.1/32", "replace 100.0.0.2/32"]);
     assert_eq!(bench.held(prefix("100.0.0.2/32")), Some(vec![via("10.0.1.1", 1)]), "the default route is left");
 
     bench.tell(HostEvent::LinkSet(link(1, false)));
-    assert_eq!(bench.run(), ["withdraw 100.0.0.1/32", "withdraw 100.0.0.2/32"]);
+    assert_eq!(sorted(bench.run()), ["withdraw 100.0.0.1/32", "withdraw 100.0.0.2/32"]);
     assert_eq!(bench.withheld("100.0.0.1/32"), Some(Withheld::Unreachable(ip("172.16.9.9"))));
 
     bench.tell(HostEvent::LinkSet(link(1, true)));
-    assert_eq!(bench.run(), ["install 100.0.0.1/32", "install 100.0.0.2/32"]);
+    assert_eq!(sorted(bench.run()), ["install 100.0.0.1/32", "install 100.0.0.2/32"]);
 }
 
 #[test]
@@ -490,7 +496,9 @@ fn routes_of_an_object_that_the_kernel_does_not_redirect_do_not_stay_for_ever() 
     assert_eq!(bench.run(), ["withdraw 100.0.0.2/32", "withdraw a group", "withdraw a way out"]);
     bench.fib.retry_failed();
     let again = ["install a way out", "replace a group", "install 100.0.0.1/32", "install 100.0.0.2/32"];
-    assert_eq!(bench.run(), [&again[..], &["withdraw a way out"]].concat());
+    let mut done = bench.run();
+    done[2..4].sort();
+    assert_eq!(done, [&again[..], &["withdraw a way out"]].concat());
     assert_eq!(bench.held(prefix("100.0.0.1/32")), Some(vec![via("10.0.2.1", 2)]));
 }
 
