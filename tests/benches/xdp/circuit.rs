@@ -26,8 +26,7 @@ use nva_common::traffic::{
 use nva_tests::instance::Instance;
 use nva_tests::netns::Namespace;
 use nva_tests::resources::Resources;
-
-use crate::routes::{GATEWAYS, RouteSet};
+use nva_tests::route_set::{GATEWAYS, RouteSet};
 
 /// The end hosts' only interface.
 const WIRE: &str = "wire";

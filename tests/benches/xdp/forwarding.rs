@@ -10,12 +10,12 @@ use anyhow::Context;
 use nva::fib::mirror::{GroupId, XdpOp};
 use nva::net::{AfiSafi, Prefix};
 use nva::xdp::Dataplane;
+use nva_tests::route_set::RouteSet;
 
 use crate::Arguments;
 use crate::circuit::{BATCH, Circuit, Measured, Way, pin_to_cpu};
 use crate::contender::{Contender, NVA};
 use crate::report::{Filling, Report, Row, Section, median};
-use crate::routes::RouteSet;
 use crate::tables;
 
 /// A measurement is the median of so many short ones: a virtual machine stands still now and then, for some milliseconds,

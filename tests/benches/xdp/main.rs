@@ -8,7 +8,6 @@ mod circuit;
 mod contender;
 mod forwarding;
 mod report;
-mod routes;
 mod tables;
 
 use std::path::PathBuf;
@@ -16,10 +15,10 @@ use std::path::PathBuf;
 use anyhow::{Context, ensure};
 use clap::Parser;
 use nva::net::AfiSafi;
+use nva_tests::route_set::RouteSet;
 
 use circuit::Way;
 use report::Report;
-use routes::RouteSet;
 
 /// How fast XDP, the kernel and others forward packets.
 #[derive(Parser)]

@@ -5,11 +5,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
+use nva_tests::route_set::RouteSet;
 use serde::Serialize;
 
 use crate::circuit::{Measured, Way};
 use crate::contender::{BENCHMARK, NVA};
-use crate::routes::RouteSet;
 use crate::tables::Filled;
 
 /// Everything that was measured, and where.

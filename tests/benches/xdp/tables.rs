@@ -10,10 +10,10 @@ use nva::host::HostState;
 use nva::kernel::{Monitor, MonitorConfig, Routes};
 use nva::net::AfiSafi;
 use nva::route::NextHop;
+use nva_tests::route_set::RouteSet;
 
 use crate::circuit::{Circuit, Way};
 use crate::contender;
-use crate::routes::RouteSet;
 
 /// How long the kernel may take to tell all of its routes.
 const PATIENCE: Duration = Duration::from_secs(60);

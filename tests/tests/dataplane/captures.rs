@@ -3,20 +3,18 @@
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use nva::xdp::LookupSource;
 use nva_common::Reason;
 
 use crate::differential::{self, Comparison, Mark};
 use crate::machine::{MACS, Machine};
-use crate::support::capture;
 use crate::support::netns::BpfFs;
+use crate::support::{capture, data};
 use crate::{differential_ipv6, mix};
 
-/// Where `xtask` names the directory with data that is not part of the project.
-const DATA: &str = "NVA_TEST_DATA";
-/// The capture in it.
+/// The capture of real traffic.
 const REAL: &str = "ndpi-mix-zeroed.pcap.gz";
 /// The ingress link's MTU: about the largest with which a veth interface takes an XDP program.
 const INGRESS_MTU: usize = 3_400;
@@ -55,16 +53,9 @@ fn made_packets_of_many_protocols_come_out_as_from_the_kernel() {
     ];
     compare(&path, &reasons);
     // The same way for what was really sent. Without it, nothing but that is left out.
-    if let Some(real) = real() {
+    if let Some(real) = data::file(REAL) {
         compare(&real, &[Reason::Hairpin, Reason::Redirect, Reason::Options, Reason::TtlExpired]);
     }
-}
-
-/// The capture of real traffic, if there is to be one.
-fn real() -> Option<PathBuf> {
-    let path = PathBuf::from(std::env::var_os(DATA)?).join(REAL);
-    assert!(path.is_file(), "{DATA} names a directory without {REAL}: {} is no file", path.display());
-    Some(path)
 }
 
 /// Sends the frames of a capture through two routers which have routes for most of its destinations.

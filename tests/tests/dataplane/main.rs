@@ -16,3 +16,4 @@ mod tables_ipv6;
 mod verdicts;
 mod verdicts_ipv6;
 mod verifier;
+mod whole_tables;

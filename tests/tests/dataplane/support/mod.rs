@@ -2,6 +2,7 @@
 
 pub mod bpf;
 pub mod capture;
+pub mod data;
 pub mod log;
 pub mod netns;
 pub mod packet;

@@ -1,9 +1,15 @@
-//! Tables like those of the Internet, the same in every run, and destinations in them.
+//! Tables like those of the Internet, the same in every run, and destinations in them; and tables out of MRT files.
 
 use std::collections::HashSet;
 use std::fmt;
+use std::fs::File;
+use std::io::{BufReader, Read};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::Path;
 
+use anyhow::Context;
+use bzip2::bufread::MultiBzDecoder;
+use nva::mrt::{Decoder, HEADER_LEN, Header, Record};
 use nva::net::{AfiSafi, Prefix};
 use nva_common::traffic::DESTINATION_WORDS;
 
@@ -37,7 +43,9 @@ const ALLOCATIONS: usize = 200;
 
 /// Prefixes, and which of [`GATEWAYS`] neighbours each leads to.
 pub struct RouteSet {
+    /// The family of all of them.
     pub family: AfiSafi,
+    /// The routes, in no order.
     pub routes: Vec<(Prefix, u8)>,
 }
 
@@ -80,6 +88,27 @@ impl RouteSet {
         }
         words
     }
+}
+
+/// The prefixes of a family in an MRT file that bzip2 has compressed, each of them once.
+pub fn prefixes_of(path: &Path, family: AfiSafi) -> anyhow::Result<Vec<Prefix>> {
+    let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+    let mut file = MultiBzDecoder::new(BufReader::new(file));
+    let (mut decoder, mut prefixes) = (Decoder::default(), HashSet::new());
+    let mut header = [0; HEADER_LEN];
+    while file.read(&mut header[..1])? == 1 {
+        file.read_exact(&mut header[1..])?;
+        let header = Header::decode(header);
+        let mut body = vec![0; header.body_len()?];
+        file.read_exact(&mut body)?;
+        let Record::Routes(routes) = decoder.decode(header, &body)? else { continue };
+        for route in routes {
+            prefixes.extend(route.announced().map(|(prefix, ..)| prefix).filter(|prefix| prefix.family() == family));
+        }
+    }
+    let mut prefixes: Vec<Prefix> = prefixes.into_iter().collect();
+    prefixes.sort();
+    Ok(prefixes)
 }
 
 impl fmt::Display for RouteSet {
