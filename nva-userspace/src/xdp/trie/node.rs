@@ -89,7 +89,15 @@ impl Node {
         } else {
             let below = Change { rest: change.rest << STRIDE, length: change.length - STRIDE, ..change };
             match self.children.binary_search_by_key(&at, |(slot, _)| *slot) {
-                Ok(place) => self.children[place].1.change(below),
+                Ok(place) => {
+                    let child = &mut self.children[place].1;
+                    let old = child.change(below);
+                    // What is in the table leaves it by `render`.
+                    if child.is_empty() && child.word.is_none() {
+                        self.children.remove(place);
+                    }
+                    old
+                }
                 Err(_) if change.group.is_none() => None,
                 Err(place) => {
                     let mut child = Node::new(NO_GROUP);
@@ -154,7 +162,8 @@ impl Node {
 
     /// Has what overflowed tried again by the next [`Node::render`]. Whether there is such a thing.
     pub fn retry(&mut self) -> bool {
-        for (_, child) in &mut self.children {
+        // What is not in the table by itself, because a list has it, has not overflowed.
+        for (_, child) in self.children.iter_mut().filter(|(_, child)| child.word.is_some()) {
             self.stale |= child.retry();
         }
         self.stale |= self.overflowed;
@@ -168,6 +177,12 @@ impl Node {
         let below = child.and_then(|(_, child)| child.longest_match(rest << STRIDE)).map(|length| STRIDE + length);
         let covers = |(length, first, _): &&(u32, u32, u32)| (first ^ at) >> (STRIDE - length) == 0;
         below.or_else(|| self.prefixes.iter().rev().find(covers).map(|(length, _, _)| *length))
+    }
+
+    /// How many nodes there are here and below.
+    #[cfg(test)]
+    pub fn nodes(&self) -> usize {
+        1 + self.children.iter().map(|(_, child)| child.nodes()).sum::<usize>()
     }
 
     fn set(&mut self, length: u32, first: u32, group: Option<u32>) -> Option<u32> {
@@ -199,6 +214,7 @@ impl Node {
         arrays.retire(word);
         arrays.note_overflow(std::mem::take(&mut self.overflowed), false);
         self.children.iter_mut().for_each(|(_, child)| child.withdraw(arrays));
+        self.children.retain(|(_, child)| !child.is_empty());
     }
 
     /// Whether a list has it all. Without nodes below, a node's own words are found sooner.

@@ -264,6 +264,37 @@ fn words_come_back_after_a_grace_period_only() {
     assert_eq!((table.retired(), table.block_usage().0), (0, 0));
 }
 
+/// Prefixes that came and went beside one that stays leave nothing behind, be there a list of them or nodes.
+#[test]
+fn what_is_gone_is_forgotten() {
+    let base = 0x2001_0db8_0000_0000_0000_0000_0000_0000_u128;
+    for kept in [1, LIST_ENTRIES as u128 + 1] {
+        let mut table = table(1_024);
+        (0..kept).for_each(|number| table.insert(base | number << 80, 48, 3));
+        let nodes = |table: &Table| table.nodes.values().map(Node::nodes).sum::<usize>();
+        let before = nodes(&table);
+        for number in 0x1000..0x1400_u128 {
+            table.insert(base | number << 80 | number << 64, 64, 4);
+            table.remove(base | number << 80 | number << 64, 64);
+        }
+        // As many at a time as make a list of nodes, and nodes of a list.
+        let few = |table: &mut Table, group: Option<u32>| {
+            for number in 0x2000..0x2008_u128 {
+                match group {
+                    Some(group) => table.insert(base | number << 80, 48, group),
+                    None => table.remove(base | number << 80, 48),
+                }
+            }
+        };
+        few(&mut table, Some(5));
+        few(&mut table, None);
+        assert_eq!(nodes(&table), before, "{kept} prefixes stay");
+        (0..kept).for_each(|number| table.remove(base | number << 80, 48));
+        table.grace_period_passed();
+        assert_eq!((nodes(&table), table.block_usage().0), (0, 0), "none of {kept} stays");
+    }
+}
+
 /// The root's words, and those of nodes.
 type Words = (Vec<u64>, Vec<u64>);
 
