@@ -117,6 +117,12 @@ pub const fn run_of(runs: u32, slot: u32) -> u32 {
     (runs & (2u32 << slot).wrapping_sub(1)).count_ones() - 1
 }
 
+/// Where an entry of a list is in its block, which it never leaves: the first of its two words.
+#[inline(always)]
+pub const fn entry_of(first: u32, entry: usize) -> usize {
+    (first as usize + 2 * entry) & (NODE_WORDS - 2)
+}
+
 const _: () = {
     assert!(NODE_WORDS == u32::BITS as usize);
     assert!(ROOT_BITS + MAX_DEPTH * STRIDE == 128);

@@ -1,7 +1,9 @@
 //! From a destination to a group.
 
 use nva_common::header::Address6;
-use nva_common::table6::{Entry6, LIST_ENTRIES, MAX_DEPTH, NODE_WORDS, ROOT_BITS, ROOT_ENTRIES, STRIDE, Word6, run_of};
+use nva_common::table6::{
+    Entry6, LIST_ENTRIES, MAX_DEPTH, NODE_WORDS, ROOT_BITS, ROOT_ENTRIES, STRIDE, Word6, entry_of, run_of,
+};
 use nva_common::{BLOCK_ENTRIES, DEFAULT_GROUP, DEFAULT_GROUP_6, PART_ENTRIES, entry_block};
 
 use crate::maps::{NODES_6, ROOT_6, TABLE_8, TABLE_24};
@@ -51,7 +53,7 @@ pub fn group6(destination: Address6) -> Option<u32> {
 fn listed(first: u32, high: u64) -> Option<u32> {
     let block = NODES_6.get_ptr(first / NODE_WORDS as u32)?.cast::<u64>();
     for entry in 0..LIST_ENTRIES {
-        let at = (first as usize + 2 * entry) & (NODE_WORDS - 2);
+        let at = entry_of(first, entry);
         // SAFETY: both indexes are below the number of words. Volatile: user space writes while we read.
         let words = unsafe { [block.add(at).read_volatile(), block.add(at + 1).read_volatile()] };
         let entry = Entry6::from_words(words);

@@ -3,7 +3,7 @@
 //! A block holds the words of nodes and lists of one size only, a power of two, so that none crosses its end and a block
 //! without any is free for any size.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use nva_common::table6::{Entry6, LIST_ENTRIES, MAX_DEPTH, NODE_WORDS, Word6};
 
@@ -21,9 +21,9 @@ pub struct Arrays<N> {
     /// Blocks that may have room for one more, by size. Some may have become full, or something else.
     roomy: [Vec<u32>; SIZES],
     /// Nodes and lists that left the table, by their first word.
-    retired: Vec<u32>,
-    /// Nodes and lists of a former process that were not asked for so far, by their first word.
-    adopted: BTreeSet<u32>,
+    retired: BTreeSet<u32>,
+    /// Nodes and lists of a former process that were not asked for so far, and what led to them, by their first word.
+    adopted: BTreeMap<u32, Word6>,
     overflowed: usize,
     written: u64,
 }
@@ -42,6 +42,11 @@ impl Block {
         (NODE_WORDS >> self.size) as u32
     }
 
+    /// The bit of `used` for what begins with this word of the table.
+    fn bit(self, first: u32) -> u32 {
+        1 << ((first % NODE_WORDS as u32) >> self.size)
+    }
+
     fn vacancy(self) -> Option<u32> {
         let position = self.used.trailing_ones();
         (position < self.capacity()).then_some(position)
@@ -57,8 +62,8 @@ impl<N: Memory<u64>> Arrays<N> {
             blocks: vec![Block::default(); blocks],
             free: (0..blocks as u32).rev().collect(),
             roomy: Default::default(),
-            retired: Vec::new(),
-            adopted: BTreeSet::new(),
+            retired: BTreeSet::new(),
+            adopted: BTreeMap::new(),
             overflowed: 0,
             written: 0,
         }
@@ -88,13 +93,13 @@ impl<N: Memory<u64>> Arrays<N> {
             }
         }
         let distinct = &distinct[..count];
-        match old {
-            Word6::Node { first, runs: same } if same == runs => {
-                self.write(first, distinct);
-                return Some(old);
-            }
-            Word6::Node { .. } | Word6::List { .. } | Word6::Leaf(_) => self.retire(old),
+        if let Word6::Node { first, runs: same } = old
+            && same == runs
+        {
+            self.write(first, distinct);
+            return Some(old);
         }
+        self.retire(old);
         match distinct {
             [word] => Some(Word6::from_word(*word)),
             several => {
@@ -129,7 +134,9 @@ impl<N: Memory<u64>> Arrays<N> {
     /// A word is not led to any more.
     pub fn retire(&mut self, word: Word6) {
         match word {
-            Word6::Node { first, .. } | Word6::List { first, .. } => self.retired.push(first),
+            Word6::Node { first, .. } | Word6::List { first, .. } => {
+                self.retired.insert(first);
+            }
             Word6::Leaf(_) => {}
         }
     }
@@ -138,6 +145,17 @@ impl<N: Memory<u64>> Arrays<N> {
     fn has_prefix(&self, at: u32, entry: Entry6) -> bool {
         let words = [self.load(at), self.load(at + 1)].map(Option::unwrap_or_default);
         Entry6 { group: entry.group, ..Entry6::from_words(words) } == entry
+    }
+
+    /// Nothing is in use but what waits for its grace period: what is in the table is to be adopted.
+    pub fn forget(&mut self) {
+        self.overflowed = 0;
+        self.adopted.clear();
+        self.blocks.iter_mut().for_each(|block| block.used = 0);
+        for first in &self.retired {
+            let block = &mut self.blocks[(first / NODE_WORDS as u32) as usize];
+            block.used |= block.bit(*first);
+        }
     }
 
     /// Notes the words of a table that is there, and that are to be claimed or retired.
@@ -157,10 +175,15 @@ impl<N: Memory<u64>> Arrays<N> {
         let offset = first % NODE_WORDS as u32;
         let Some(found) = self.blocks.get_mut(block as usize) else { return };
         // A table that is not as we would have written it: what cannot be is left alone, and written anew.
-        if (found.used != 0 && found.size != size) || offset & ((1 << size) - 1) != 0 || !self.adopted.insert(first) {
+        let block = Block { size, ..*found };
+        if (found.used != 0 && found.size != size)
+            || offset & ((1 << size) - 1) != 0
+            || found.used & block.bit(first) != 0
+        {
             return;
         }
-        *found = Block { size, used: found.used | 1 << (offset >> size) };
+        *found = Block { used: found.used | block.bit(first), ..block };
+        self.adopted.insert(first, word);
         for position in first..first.saturating_add(if is_node { words } else { 0 }) {
             if let Some(word) = self.load(position) {
                 self.adopt_to(Word6::from_word(word), below);
@@ -184,24 +207,22 @@ impl<N: Memory<u64>> Arrays<N> {
     /// Whether this is a node or list of a former process that nobody has claimed; now it is the caller's.
     pub fn claim(&mut self, word: Word6) -> bool {
         match word {
-            Word6::Node { first, .. } | Word6::List { first, .. } => self.adopted.remove(&first),
+            Word6::Node { first, .. } | Word6::List { first, .. } => {
+                let is_it = self.adopted.get(&first) == Some(&word);
+                is_it && self.adopted.remove(&first).is_some()
+            }
             Word6::Leaf(_) => false,
         }
     }
 
     /// Nobody asks for what is left of a former process's table: it has left the table.
     pub fn retire_adopted(&mut self) {
-        self.retired.extend(std::mem::take(&mut self.adopted));
+        self.retired.extend(std::mem::take(&mut self.adopted).into_keys());
     }
 
     /// A node's words do not fit, or fit now.
     pub fn note_overflow(&mut self, before: bool, now: bool) {
         self.overflowed = self.overflowed + usize::from(now) - usize::from(before);
-    }
-
-    /// There are no nodes any more that could have overflowed.
-    pub fn forget_overflows(&mut self) {
-        self.overflowed = 0;
     }
 
     /// How many nodes' words do not fit.
@@ -230,7 +251,7 @@ impl<N: Memory<u64>> Arrays<N> {
             let index = first / NODE_WORDS as u32;
             let block = &mut self.blocks[index as usize];
             let was_full = block.vacancy().is_none();
-            block.used &= !(1 << ((first % NODE_WORDS as u32) >> block.size));
+            block.used &= !block.bit(first);
             if block.used == 0 {
                 self.free.push(index);
             } else if was_full {

@@ -13,7 +13,9 @@ mod tests;
 
 use std::collections::HashMap;
 
-use nva_common::table6::{Entry6, LIST_ENTRIES, MAX_DEPTH, ROOT_BITS, ROOT_ENTRIES, STRIDE, Word6, run_of};
+use nva_common::table6::{
+    Entry6, LIST_ENTRIES, MAX_DEPTH, NODE_WORDS, ROOT_BITS, ROOT_ENTRIES, STRIDE, Word6, entry_of, run_of,
+};
 use nva_common::{DEFAULT_GROUP_6, OVERFLOW_GROUP};
 
 use self::arrays::Arrays;
@@ -73,7 +75,7 @@ impl<R: Memory<u64>, N: Memory<u64>> Trie<R, N> {
         self.nodes.clear();
         self.prefixes = 0;
         self.synchronised = false;
-        self.arrays.forget_overflows();
+        self.arrays.forget();
         for index in 0..self.root.words() {
             self.arrays.adopt(Word6::from_word(self.root.load(index)));
         }
@@ -129,8 +131,9 @@ impl<R: Memory<u64>, N: Memory<u64>> Trie<R, N> {
     /// The group of the first prefix in a list that covers the address.
     fn listed(&self, first: u32, high: u64) -> u32 {
         let word = |position: u32| self.arrays.load(position).unwrap_or_default();
-        let positions = (0..LIST_ENTRIES as u32).map(|entry| first.wrapping_add(2 * entry));
-        let mut entries = positions.map(|at| Entry6::from_words([word(at), word(at | 1)]));
+        let block = first - first % NODE_WORDS as u32;
+        let positions = (0..LIST_ENTRIES).map(|entry| block + entry_of(first, entry) as u32);
+        let mut entries = positions.map(|at| Entry6::from_words([word(at), word(at + 1)]));
         entries.find(|entry| entry.covers(high)).map_or(NO_GROUP, |entry| entry.group)
     }
 

@@ -1,7 +1,7 @@
 //! Against a longest prefix match by brute force, with churn, a former process's table, and too little room.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use nva_common::table6::NODE_WORDS;
@@ -348,6 +348,27 @@ fn a_reader_never_sees_anything_but_before_and_after() {
         Change::Remove((40, base)),
         Change::Remove((32, base)),
     ];
+    // More than a list holds: nodes, with lists below, whose covers change; and again few enough for one list.
+    let nth = |number: u32| base | u128::from(number) << 80;
+    let more = (2..=9).map(|number| Change::Insert((48, nth(number)), 20 + number));
+    let below = [
+        Change::Insert((56, nth(2) | 1 << 72), 30),
+        Change::Insert((65, nth(2) | 1 << 63), 31),
+        Change::Insert((128, nth(3) | 5), 32),
+        Change::Insert((19, network(base, 19)), 9),
+        Change::Insert((44, nth(0)), 33),
+        Change::Remove((65, nth(2) | 1 << 63)),
+        Change::Remove((128, nth(3) | 5)),
+        Change::Remove((44, nth(0))),
+    ];
+    let fewer = (2..=9).map(|number| Change::Remove((48, nth(number))));
+    let changes: Vec<Change> = changes.into_iter().chain(more).chain(below).chain(fewer).collect();
+    let kinds = |word: u64| match Word6::from_word(word) {
+        Word6::Leaf(_) => 0,
+        Word6::Node { .. } => 1,
+        Word6::List { .. } => 2,
+    };
+    let mut seen = BTreeSet::new();
     let probes = probes(&changes);
     for change in &changes {
         let before: Vec<u32> = probes.iter().map(|address| model.lookup(*address)).collect();
@@ -364,6 +385,7 @@ fn a_reader_never_sees_anything_but_before_and_after() {
             Change::Grace => {}
         }
         assert!(!states.borrow().is_empty(), "{change:?} stored nothing");
+        seen.insert(kinds(memory.borrow().0[(base >> BELOW_ROOT) as usize]));
         for (root, nodes) in states.borrow().iter() {
             for (address, before) in probes.iter().zip(&before) {
                 let found = read(root, nodes, *address);
@@ -374,6 +396,44 @@ fn a_reader_never_sees_anything_but_before_and_after() {
             }
         }
     }
+    assert_eq!(Vec::from_iter(seen), [1, 2], "both ways of leading on were there");
+}
+
+/// Two words lead to the same place, one of them further than there are words: only what could be ours is taken over.
+#[test]
+fn a_place_belongs_to_the_word_that_led_there() {
+    let last = (64 * NODE_WORDS - 1) as u32;
+    let (mut root, nodes) = (vec![0; ROOT_ENTRIES], vec![0; 64 * NODE_WORDS]);
+    root[0] = Word6::Node { first: last, runs: 1 }.to_word();
+    root[7] = Word6::Node { first: last, runs: 1 | 1 << 16 }.to_word();
+    let (mut table, address) = (Trie::new(root, nodes), 7 << BELOW_ROOT | 1 << (BELOW_ROOT - 1));
+    table.insert(address, 19, 5);
+    table.synchronise();
+    assert_eq!([address, address - 1, 0].map(|at| table.lookup(at)), [5, DEFAULT_GROUP_6, DEFAULT_GROUP_6]);
+    table.remove(address, 19);
+    table.grace_period_passed();
+    assert_eq!(table.block_usage(), (0, 64));
+}
+
+/// Somebody leads readers to what has left the table: that is nobody's before its grace period has passed.
+#[test]
+fn what_waits_for_its_grace_period_is_not_taken_over() {
+    let mut table = table(64);
+    let address = |index: u128| index << BELOW_ROOT | 1 << (BELOW_ROOT - 1);
+    table.insert(address(7), 19, 5);
+    let word = table.root[7];
+    table.remove(address(7), 19);
+    table.root[9] = word;
+    table.forget();
+    table.insert(address(9), 19, 5);
+    table.synchronise();
+    assert_ne!(table.root[9], word);
+    table.grace_period_passed();
+    table.insert(address(11), 19, 6);
+    assert_eq!([7, 9, 11].map(|index| table.lookup(address(index))), [DEFAULT_GROUP_6, 5, 6]);
+    [9, 11].into_iter().for_each(|index| table.remove(address(index), 19));
+    table.grace_period_passed();
+    assert_eq!(table.block_usage(), (0, 64));
 }
 
 /// As the BPF program reads.
